@@ -1,0 +1,150 @@
+package fault
+
+// The codes. Each has a row in Entries.
+const (
+	HostRefused      Code = "KP-HTTP-001"
+	OriginRefused    Code = "KP-HTTP-002"
+	BodyTooLarge     Code = "KP-HTTP-003"
+	NoRoute          Code = "KP-HTTP-004"
+	MethodRefused    Code = "KP-HTTP-005"
+	EncodingUnknown  Code = "KP-HTTP-006"
+	NoWebSocket      Code = "KP-HTTP-007"
+	ShuttingDown     Code = "KP-HTTP-008"
+	BodyUnreadable   Code = "KP-HTTP-009"
+	KeyMissing       Code = "KP-AUTH-001"
+	KeyUnknown       Code = "KP-AUTH-002"
+	KeyNotAdmin      Code = "KP-AUTH-003"
+	InvalidJSON      Code = "KP-REQ-001"
+	InvalidField     Code = "KP-REQ-002"
+	LossRefused      Code = "KP-REQ-003"
+	PartRefused      Code = "KP-REQ-004"
+	Stateless        Code = "KP-REQ-005"
+	NotOffered       Code = "KP-REQ-006"
+	MediaFetch       Code = "KP-REQ-007"
+	UnknownModel     Code = "KP-ROUTE-001"
+	NoAccount        Code = "KP-ROUTE-002"
+	Discontinued     Code = "KP-ROUTE-003"
+	NotPermitted     Code = "KP-ROUTE-004"
+	UnknownProvider  Code = "KP-ROUTE-005"
+	ProviderKey      Code = "KP-ACCT-001"
+	ProviderDenied   Code = "KP-ACCT-002"
+	KeyNotStored     Code = "KP-ACCT-003"
+	UpstreamNetwork  Code = "KP-UP-001"
+	UpstreamDNS      Code = "KP-UP-002"
+	UpstreamTLS      Code = "KP-UP-003"
+	FirstByteTimeout Code = "KP-UP-004"
+	IdleTimeout      Code = "KP-UP-005"
+	StreamTruncated  Code = "KP-UP-006"
+	UpstreamBadJSON  Code = "KP-UP-007"
+	UpstreamHTML     Code = "KP-UP-008"
+	UpstreamType     Code = "KP-UP-009"
+	RateLimit        Code = "KP-UP-010"
+	QuotaExhausted   Code = "KP-UP-011"
+	UpstreamBusy     Code = "KP-UP-012"
+	UpstreamFailed   Code = "KP-UP-013"
+	UpstreamRefused  Code = "KP-UP-014"
+	ModelMissing     Code = "KP-UP-015"
+	ContextTooLong   Code = "KP-UP-016"
+	StreamError      Code = "KP-UP-017"
+	MalformedCall    Code = "KP-UP-018"
+	UpstreamTooLarge Code = "KP-UP-019"
+	CallerLeft       Code = "KP-UP-020"
+	AlreadyRunning   Code = "KP-DAEMON-001"
+	PortTaken        Code = "KP-DAEMON-002"
+	NotRunning       Code = "KP-DAEMON-003"
+	StartFailed      Code = "KP-DAEMON-004"
+	Usage            Code = "KP-CLI-001"
+	InternalError    Code = "KP-INTERNAL-001"
+	Panicked         Code = "KP-INTERNAL-002"
+)
+
+// Entries is every failure a user can meet, in the order of the reference.
+var Entries = []Entry{
+	{HostRefused, Permission, 403, "Host name refused", "The request named a host other than this machine, as a web page that rebinds a name to 127.0.0.1 would.", "Use http://127.0.0.1:1337 or http://localhost:1337, or list the name under [local] allowed_hosts."},
+	{OriginRefused, Permission, 403, "Browser origin refused", "The request came from a web page. Pages may not use the keys of this machine.", "Call KorProxy from a program. Pages on another origin are never served."},
+	{BodyTooLarge, TooLarge, 413, "Request body too large", "The body is larger than [limits] body allows.", "Shorten the conversation, or raise [limits] body."},
+	{NoRoute, NotFound, 404, "No such address", "No API of KorProxy lives at this path.", "Check the tool's base URL: http://127.0.0.1:1337/v1 for OpenAI tools, http://127.0.0.1:1337 for Anthropic, Gemini and Ollama tools."},
+	{MethodRefused, Invalid, 405, "Method not allowed", "The address exists, but not for this HTTP method.", "Use the method named in the Allow header."},
+	{EncodingUnknown, Invalid, 415, "Content-Encoding not understood", "The body is compressed in a way KorProxy does not read.", "Send it plain, or as gzip, deflate or zstd."},
+	{NoWebSocket, Unsupported, 426, "WebSocket not served", "The tool asked for a WebSocket; KorProxy serves the same API by HTTP.", "Nothing: tools fall back to HTTP by themselves."},
+	{ShuttingDown, Overloaded, 503, "KorProxy is stopping", "The daemon is draining its open streams and takes no new requests.", "Try again in a moment."},
+	{BodyUnreadable, Invalid, 400, "Request body could not be read", "The caller closed the connection, sent it too slowly, or the compressed body is damaged.", "Send the request again."},
+	{KeyMissing, Auth, 401, "Local key missing", "Requests to KorProxy carry a local key, so that other programs and pages cannot spend your accounts.", "Run 'korproxy key --tool NAME' and put the key where the tool wants its API key."},
+	{KeyUnknown, Auth, 401, "Local key unknown", "The key is not one of this machine's. A provider's own key does not belong here.", "Run 'korproxy key --tool NAME' and use the key it prints."},
+	{KeyNotAdmin, Permission, 403, "Admin key needed", "The management API on the port takes the admin key only.", "Run 'korproxy key --admin', or use the CLI, which needs no key."},
+	{InvalidJSON, Invalid, 400, "Body is not valid JSON", "The request body does not parse.", "Fix the body at the position named."},
+	{InvalidField, Invalid, 400, "A field has a wrong value", "A field is missing or of the wrong kind.", "Fix the field named in the message."},
+	{LossRefused, Invalid, 400, "The model's API cannot express this", "strict = true is set, and part of the request has no counterpart at the provider.", "Leave the field out, choose a model that speaks this API, or set strict = false."},
+	{PartRefused, Invalid, 400, "The model cannot take this content", "The request holds an image, a file or audio that the model does not read.", "Choose a model that does, or leave the content out."},
+	{Stateless, Invalid, 400, "Stateless provider", "previous_response_id and conversation refer to answers kept by the provider that made them.", "Send the full input, or use the provider that holds the conversation."},
+	{NotOffered, Unsupported, 501, "Not offered by this provider", "The provider has no such operation.", "Choose a model of a provider that has it."},
+	{MediaFetch, Invalid, 400, "Remote media not fetched", "The provider wants the bytes, and fetching addresses for a caller is off or the address is not public https.", "Send the data inline, or set fetch_remote_media = true."},
+	{UnknownModel, NotFound, 404, "Unknown model", "No connected provider lists this model.", "Take a name from 'korproxy models', or write provider/model."},
+	{NoAccount, Auth, 401, "No account for this provider", "The model belongs to a provider that no account is connected to.", "Run 'korproxy accounts add PROVIDER --name default --key-stdin'."},
+	{Discontinued, Unsupported, 410, "Provider discontinued", "The service was closed by its vendor.", "Remove the account and choose another provider."},
+	{NotPermitted, Policy, 403, "Not permitted by the vendor", "The vendor's terms do not allow other tools to use this sign-in.", "Use the way the message names, mostly an API key."},
+	{UnknownProvider, NotFound, 404, "Unknown provider", "No provider of this name is in the catalogue or the configuration.", "See 'korproxy accounts add --help', or add a [providers.NAME] table."},
+	{ProviderKey, Auth, 401, "The provider refused the key", "The account's key is wrong, revoked, expired, or belongs to another region.", "Make a new key at the provider and run 'korproxy accounts add' again."},
+	{ProviderDenied, Permission, 403, "The provider denied access", "The key is valid, but this model, region or feature is closed to it.", "Check the account's rights at the provider."},
+	{KeyNotStored, Auth, 401, "The account's key was not found", "The environment variable is empty or the secret store has no key for this account.", "Set the variable for the daemon, or run 'korproxy accounts add PROVIDER --name NAME --key-stdin'."},
+	{UpstreamNetwork, Network, 502, "Provider not reached", "The connection was refused, reset or timed out.", "Check the network, the proxy settings and the provider's base_url."},
+	{UpstreamDNS, Network, 502, "Provider's name not found", "The host name of the provider did not resolve.", "Check the network and the provider's base_url."},
+	{UpstreamTLS, Network, 502, "Secure connection failed", "The provider's certificate was not accepted: something intercepts the connection, or the clock is wrong.", "Install your company's CA certificate, or correct the clock."},
+	{FirstByteTimeout, Timeout, 504, "No answer in time", "The provider took the request and sent nothing within [limits] first_byte.", "Try again, or raise [limits] first_byte."},
+	{IdleTimeout, Timeout, 504, "The answer stalled", "The provider sent nothing more within [limits] idle.", "Try again, or raise [limits] idle."},
+	{StreamTruncated, Stream, 502, "The answer broke off", "The provider closed the connection before the end of the answer.", "Try again; the partial answer is not complete."},
+	{UpstreamBadJSON, Upstream, 502, "The provider sent broken JSON", "The answer does not parse.", "Try again; if it stays, check base_url and dialect of the provider."},
+	{UpstreamHTML, Upstream, 502, "The provider sent a web page", "A login page, a firewall or an error page answered instead of the API.", "Check base_url and the network's proxy."},
+	{UpstreamType, Upstream, 502, "The provider sent another kind of content", "The content type is neither JSON nor the stream asked for.", "Check base_url and dialect of the provider."},
+	{RateLimit, RateLimited, 429, "Rate limit reached", "The provider limits requests or tokens per minute.", "Wait for the time in Retry-After, or add another account."},
+	{QuotaExhausted, Quota, 429, "Nothing left on this account", "The balance, the spend limit or the plan's quota is used up.", "Top up or raise the limit at the provider, or choose another account."},
+	{UpstreamBusy, Overloaded, 503, "The provider is overloaded", "The provider refused for lack of capacity.", "Try again in a moment, or choose another model."},
+	{UpstreamFailed, Upstream, 502, "The provider failed", "The provider answered with a server error.", "Try again; see the provider's status page."},
+	{UpstreamRefused, Invalid, 400, "The provider refused the request", "The provider found the request invalid; its own words are in the message.", "Change what the message names."},
+	{ModelMissing, NotFound, 404, "The provider does not know the model", "The model does not exist there, or not for this account.", "Take a name from 'korproxy models'."},
+	{ContextTooLong, TooLarge, 400, "The conversation is too long for the model", "Input and requested output exceed the model's context window.", "Compact the conversation, or choose a model with a larger context."},
+	{StreamError, Upstream, 502, "The provider failed in mid-answer", "An error event arrived inside the stream.", "Try again; the partial answer is not complete."},
+	{MalformedCall, Upstream, 502, "The model made a malformed tool call", "The provider reports that the model's tool call could not be read.", "Try again, or simplify the tool's schema."},
+	{UpstreamTooLarge, TooLarge, 413, "The provider found the request too large", "The body exceeds the provider's limit.", "Shorten the conversation or shrink the attachments."},
+	{CallerLeft, Canceled, 499, "The caller left", "The tool closed its connection before the answer was complete.", "Nothing: the request to the provider was cancelled too."},
+	{AlreadyRunning, Config, 409, "KorProxy is already running", "One daemon serves one user.", "Use the running one ('korproxy status'), or stop it with 'korproxy down'."},
+	{PortTaken, Config, 409, "The port is taken", "Another program listens on KorProxy's port.", "Stop that program, or set another listen address."},
+	{NotRunning, NotFound, 503, "KorProxy is not running", "No daemon answers on this user's socket.", "Start it with 'korproxy up'."},
+	{StartFailed, Internal, 500, "KorProxy did not start", "The daemon ended before it was ready.", "Read the log named in the message."},
+	{"KP-CONFIG-001", Config, 400, "Config file not readable", "The config file, or one named with --config, is missing or cannot be read.", "Check the path with 'korproxy config path' and the file's permissions."},
+	{"KP-CONFIG-002", Config, 400, "Config is not valid TOML", "The text breaks the rules of TOML at the position named.", "Mend the line named; the last good config stays in use until then."},
+	{"KP-CONFIG-003", Config, 400, "Unknown config key", "The file sets a key KorProxy does not have; often it is a typing mistake or stands in the wrong table.", "Use the name suggested, or look it up in the config reference."},
+	{"KP-CONFIG-004", Config, 400, "Wrong type of value", "A key holds a value of another type than it takes.", "Write the type the message names."},
+	{"KP-CONFIG-005", Config, 400, "Value not allowed", "A key holds a value outside of what it takes.", "Write one of the values the message names."},
+	{"KP-CONFIG-006", Config, 400, "Listen address not valid", "listen is not a host and a port.", "Write it as host:port, for instance 127.0.0.1:1337."},
+	{"KP-CONFIG-007", Config, 400, "Listen address is open to the network", "The address can be reached from other machines, which was not allowed explicitly.", "Listen on 127.0.0.1, or set allow_remote = true under [local] and keep require_key on."},
+	{"KP-CONFIG-008", Config, 400, "Base URL not valid", "A base URL is not an absolute http or https URL without credentials, query or operation.", "Write it as the vendor's SDK takes it, for instance https://api.example.com/v1."},
+	{"KP-CONFIG-009", Config, 400, "Unknown provider", "An account names a provider that neither the catalogue nor the file has.", "Use a name of the provider catalogue, or add [providers.NAME] with dialect and base_url."},
+	{"KP-CONFIG-010", Config, 400, "Account or model named twice", "Two entries have the same name.", "Give each account of a provider its own name."},
+	{"KP-CONFIG-011", Config, 400, "Provider incomplete", "A provider that is not in the catalogue lacks what is needed to reach it.", "Set dialect and base_url."},
+	{"KP-CONFIG-012", Config, 400, "Key not allowed in a workspace", "A workspace's .korproxy.toml may set profile and routing keys only.", "Move the key to your own config file."},
+	{"KP-CONFIG-013", Config, 400, "Secret in the config file", "The file seems to hold a key itself.", "Remove it, then run 'korproxy accounts add PROVIDER --key-stdin', or name an environment variable with api_key_env."},
+	{"KP-CONFIG-014", Config, 400, "Config file not edited", "The file cannot be edited without the risk of changing what it says.", "Mend the file, or make the edit by hand."},
+	{"KP-CONFIG-015", Config, 400, "Account exists or is missing", "The account to add is there already, or the one to remove is not.", "List them with 'korproxy accounts list'."},
+	{"KP-CONFIG-016", Config, 400, "Folder not usable", "A folder of KorProxy cannot be found, made or trusted.", "Check HOME and KORPROXY_HOME, and that the folder belongs to you alone."},
+	{"KP-SECRET-001", Auth, 404, "Secret not stored", "No secret of that name is stored.", "Store it with 'korproxy accounts add PROVIDER --key-stdin', or name an environment variable with --key-env."},
+	{"KP-SECRET-002", Invalid, 400, "Secret not accepted", "The name or the value of a secret is empty or not allowed.", "Use letters, digits and ._/@- in the name, and a value that is not empty."},
+	{"KP-SECRET-003", Config, 400, "Secrets readable by others", "A secrets file or folder can be read or written by other users.", "Run the chmod command the message names, and consider the keys in it known to others."},
+	{"KP-SECRET-004", Config, 400, "Secrets file damaged", "The secrets file cannot be decrypted with its key, or does not hold what it should.", "Restore the secrets folder from a backup, or move it away and add the keys again."},
+	{"KP-SECRET-005", Config, 400, "Key of the secrets file missing", "There is a secrets file, but not the key it is encrypted with.", "Restore identity.txt from a backup, or move secrets.age away and add the keys again."},
+	{"KP-SECRET-006", Config, 400, "Keyring not usable", "The operating system's keyring does not answer, is locked, or refused.", "Unlock the keyring, or set KORPROXY_KEYRING=off to use the encrypted file."},
+	{"KP-SECRET-007", Config, 400, "Secrets in use", "Another process holds the lock of the secrets folder for too long.", "Try again; if it stays so, end the other korproxy process."},
+	{"KP-SECRET-008", Config, 400, "Secrets file not written", "The secrets folder cannot be read or written.", "Check its permissions and the space on the disk."},
+	{"KP-SECRET-009", Config, 400, "Secret too large", "The operating system's keyring does not take a value of that size.", "Set KORPROXY_KEYRING=off to use the encrypted file."},
+	{Usage, Invalid, 400, "Command not understood", "A command, flag or argument is not one of korproxy's.", "See 'korproxy --help', or --help behind the command."},
+	{InternalError, Internal, 500, "Internal error", "A bug in KorProxy.", "Report it with the request id; nothing of yours is in the report."},
+	{Panicked, Internal, 500, "Internal error", "A bug in KorProxy ended this request; others go on.", "Report it with the request id."},
+}
+
+var byCode = func() map[Code]Entry {
+	m := make(map[Code]Entry, len(Entries))
+	for _, e := range Entries {
+		m[e.Code] = e
+	}
+	return m
+}()
