@@ -18,7 +18,7 @@ type Provider struct {
 	Auth        string            `toml:"auth" enum:"bearer,x-api-key,x-goog-api-key,api-key,none" doc:"How the key is sent: as a bearer token, in the header named, or not at all. By default as the dialect's vendor does."`
 	Headers     map[string]string `toml:"headers" check:"headers" doc:"Further request headers. Credentials do not belong here, and KorProxy's own User-Agent cannot be replaced. An empty value removes one of the catalogue."`
 	ModelsPath  string            `toml:"models_path" doc:"Path of the model list below base_url; none when the provider has no list. By default the dialect's own."`
-	Completions string            `toml:"completions" enum:"openai,mistral-fim,ollama,infill,chat,none" doc:"How the provider completes code between a prefix and a suffix; chat means by asking a chat model."`
+	Completions string            `toml:"completions" enum:"openai,deepseek,mistral-fim,ollama,infill,chat,none" doc:"How the provider completes code between a prefix and a suffix; chat means by asking a chat model."`
 	Embeddings  Toggle            `toml:"embeddings" doc:"The provider serves embeddings."`
 	Local       Toggle            `toml:"local" doc:"A server on the user's own machine: no key is needed."`
 	Project     string            `toml:"project" doc:"Google Cloud project, for Vertex AI."`

@@ -67,16 +67,11 @@ type Error struct {
 	Err        error         // the cause, for logs
 }
 
-// New makes an error of a code with a message of its own; an empty message
-// takes the registry's title.
+// New makes an error of a code with a message of its own, in the manner of
+// fmt.Errorf: %w keeps the cause.
 func New(c Code, format string, args ...any) *Error {
-	e := &Error{Code: c, Message: fmt.Sprintf(format, args...)}
-	for _, a := range args {
-		if err, ok := a.(error); ok {
-			e.Err = err
-		}
-	}
-	return e
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: c, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
 // Error implements error as "CODE: message".

@@ -26,7 +26,7 @@ func TestEveryEntryIsComplete(t *testing.T) {
 }
 
 func TestAsFindsTheErrorInAChain(t *testing.T) {
-	inner := New(RateLimit, "slow down: %v", io.ErrUnexpectedEOF)
+	inner := New(RateLimit, "slow down: %w", io.ErrUnexpectedEOF)
 	got := As(fmt.Errorf("sending: %w", inner))
 	if got != inner {
 		t.Fatalf("As gave %v", got)
