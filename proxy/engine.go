@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/fault"
+)
+
+// Inbound is one request of a caller on its way through the Engine.
+type Inbound struct {
+	ID      string // X-Korproxy-Request-Id
+	Dialect Dialect
+	Op      Op
+	Model   string // as the caller named it
+	Stream  bool
+	Body    []byte
+	// ModelAt is the span of the model's JSON string in Body; empty when the
+	// name stands in the path.
+	ModelAt [2]int
+	Header  http.Header // the caller's
+	Query   string      // the caller's raw query, without keys
+	Tool    string      // the tool whose local key came with it
+	Array   bool        // Gemini: a JSON array instead of SSE
+	Variant string      // the last word of the path, for dialects that have one operation in several forms
+	Began   time.Time
+}
+
+// Reply is a provider's answer before any of it reached the caller. Exactly
+// one of Body, Answer, Events, Vectors and Fault is set; a Fault may come with
+// Native, the provider's own error body in the caller's dialect.
+type Reply struct {
+	Candidate Candidate
+	Status    int         // the provider's, for Body and Native
+	Header    http.Header // the provider's end-to-end headers, for Body and Native
+	Native    []byte
+
+	// Body is the answer in the caller's own dialect, byte for byte. When
+	// Streaming, its bytes are to be passed on as they come.
+	Body      io.Reader
+	Streaming bool
+	// Watch is to be fed what of a streamed Body was passed on.
+	Watch Watch
+
+	Answer  *Answer
+	Events  Source
+	Request *Request // the decoded request, with Answer and Events
+	Vectors *Vectors
+	Tokens  int64 // OpCount
+	Fault   *fault.Error
+
+	Estimated bool // Tokens is a guess
+	Repair    string
+	Losses    []Loss
+
+	close func()
+}
+
+// Watch follows a stream that is passed on unread. It never holds it up.
+type Watch interface {
+	Feed(p []byte)
+	Usage() Usage
+	// End says how the stream stands: nil once it has ended well, else a
+	// *fault.Error; an error event of the provider's own is reported too, with
+	// sent true as the caller has seen it.
+	End() (f *fault.Error, sent bool)
+}
+
+// Source is a stream of events.
+type Source interface {
+	// Next waits for the provider, yields what came with it, and returns io.EOF
+	// at the end of the answer. A failure in mid-answer is an EventError, then
+	// io.EOF. Events are valid only during the yield.
+	Next(yield func(*Event) error) error
+	// Usage is what the provider reported so far.
+	Usage() Usage
+}
+
+// OnClose adds what Close has to do.
+func (r *Reply) OnClose(f func()) {
+	before := r.close
+	r.close = func() {
+		f()
+		if before != nil {
+			before()
+		}
+	}
+}
+
+// Close gives up the provider's connection. It may be called more than once.
+func (r *Reply) Close() {
+	if f := r.close; f != nil {
+		r.close = nil
+		f()
+	}
+}
+
+// Router chooses where a request may go.
+type Router interface {
+	// Route gives the candidates in the order to try them, or a *fault.Error
+	// that says why there are none. It may wait a moment for a list of models
+	// that is being read.
+	Route(ctx context.Context, in *Inbound) ([]Candidate, error)
+}
+
+// Sender sends a request to one candidate.
+type Sender interface {
+	// Send returns once the first meaningful part of the answer is there, so
+	// that every earlier failure can still be a proper error. What the provider
+	// answered as an error is Reply.Fault; the error is for everything else.
+	// The caller closes the Reply. Send may be called for several candidates
+	// with one Inbound, and does not change it.
+	Send(ctx context.Context, in *Inbound, to Candidate) (*Reply, error)
+}
+
+// Engine takes requests through their candidates.
+type Engine struct {
+	Router Router
+	Sender Sender
+}
+
+// Do gives the first good answer. Only failures before the first byte of an
+// answer move on to the next candidate; what comes later is the caller's to
+// see. The Reply of the last candidate is returned with its Fault.
+func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
+	candidates, err := e.Router.Route(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	var reply *Reply
+	for _, to := range candidates {
+		if reply != nil {
+			reply.Close()
+		}
+		reply, err = e.Sender.Send(ctx, in, to)
+		switch {
+		case ctx.Err() != nil:
+			if reply != nil {
+				reply.Close()
+			}
+			return nil, &fault.Error{Code: fault.CallerLeft, Message: "the caller left", Err: context.Cause(ctx)}
+		case err != nil:
+			if !moveOn(fault.As(err)) {
+				return nil, err
+			}
+		case reply.Fault == nil || !moveOn(reply.Fault):
+			return reply, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// moveOn says whether another account may serve what this one did not. A
+// request found invalid stays so, and a refusal for policy must not be dodged.
+func moveOn(f *fault.Error) bool {
+	switch c := f.Class(); c {
+	case fault.Auth, fault.Permission, fault.Quota:
+		return true
+	default:
+		return c.Retryable()
+	}
+}

@@ -1,0 +1,135 @@
+package proxy
+
+import "net/http"
+
+// Provider is one upstream service as the engine sees it: a catalogue row with
+// the user's overrides applied.
+type Provider struct {
+	ID      string // "anthropic"
+	Name    string // "Anthropic"
+	Auth    string // how the key travels: bearer, x-api-key, x-goog-api-key, api-key, query-key, none
+	Headers http.Header
+	// Surfaces are the dialects it serves natively, the preferred one for
+	// translation first.
+	Surfaces    []Surface
+	Completions string  // how it completes text: openai, mistral-fim, ollama, infill, or "" for chat only
+	Embeddings  Dialect // dialect of its embeddings endpoint, "" for none
+	CountTokens bool    // has a free token counter in its first surface
+	ModelsPath  string  // "" takes the dialect's
+	Local       bool    // needs no key
+	Configured  bool    // the user's configuration has a table for it
+	Sandbox     bool    // the built-in provider, not reached by network
+	Status      string  // supported, conditional, not permitted, discontinued
+	Policy      string  // why, for people
+	Quirks      []string
+	KeyEnv      []string // environment variables that may hold the key
+	Models      []Model  // known without asking
+	// Describe says what the catalogue knows of a model by its id; nil when
+	// there is no catalogue row.
+	Describe func(id string) Model
+}
+
+// Surface is one dialect a provider serves and where.
+type Surface struct {
+	Dialect Dialect
+	BaseURL string // no trailing slash
+}
+
+// Surface finds the surface of a dialect.
+func (p *Provider) Surface(d Dialect) (Surface, bool) {
+	for _, s := range p.Surfaces {
+		if s.Dialect == d {
+			return s, true
+		}
+	}
+	return Surface{}, false
+}
+
+// Quirk says whether the provider's row lists a rewrite.
+func (p *Provider) Quirk(name string) bool {
+	for _, q := range p.Quirks {
+		if q == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Account is one way to pay a provider.
+type Account struct {
+	Provider string
+	Name     string
+	KeyEnv   string // the environment variable of its key; "" means the secret store
+	BaseURL  string // overrides the provider's
+	Disabled bool
+}
+
+// ImplicitAccount names the account of a provider that nobody configured: a
+// local server that needs no key, or a key found in the environment.
+const ImplicitAccount = "auto"
+
+// Label is "provider/name", unique among accounts.
+func (a Account) Label() string { return a.Provider + "/" + a.Name }
+
+// Model is what is known of a model: its limits and its parameter policy. The
+// zero value means nothing is known, and everything is sent as given.
+type Model struct {
+	ID       string
+	Provider string
+	Name     string
+	Context  int64 // tokens, 0 unknown
+	Output   int64 // most output tokens, 0 unknown
+	Created  int64 // unix seconds, 0 unknown
+	Policy   Policy
+	Embed    bool // an embedding model
+	Insert   bool // fills in the middle
+}
+
+// Policy says which parameters a model takes. It comes from the catalogue's
+// families and from what providers refused.
+type Policy struct {
+	NoImages       bool     // reads text only
+	NoTools        bool     // calls no tools
+	NoSampling     bool     // refuses temperature, top_p, top_k
+	OneSampler     bool     // refuses temperature and top_p together
+	NoStop         bool     // refuses stop sequences
+	NoPrefill      bool     // refuses a trailing assistant turn
+	CompletionsMax bool     // chat: wants max_completion_tokens
+	MidSystem      bool     // Anthropic: takes role system inside messages
+	Thinking       Thinking // how thinking is controlled
+	Efforts        []string // effort levels it takes, weakest first; nil: all
+	MinBudget      int64
+	MaxBudget      int64
+	SchemaSubset   bool     // Gemini: takes only the OpenAPI subset of JSON schema
+	Signatures     bool     // Gemini 3: function calls need their thought signature
+	ResultParts    bool     // Gemini 3: functionResponse.parts may hold media
+	TagThinking    bool     // writes its thinking between <think> tags
+	NeedReasoning  bool     // chat: assistant tool-call turns must carry reasoning_content
+	NoSchema       bool     // has no structured output of its own
+	Developer      bool     // takes instructions as role developer only
+	NoForceThink   bool     // refuses forced tool choice while thinking
+	Drop           []string // parameters the provider refused, by wire name
+}
+
+// Thinking is how a model's thinking is controlled.
+type Thinking string
+
+// The ways; the empty one is unknown.
+const (
+	ThinkingNone     Thinking = "none"     // the model does not think
+	ThinkingBudget   Thinking = "budget"   // by a number of tokens
+	ThinkingAdaptive Thinking = "adaptive" // by effort, may be off
+	ThinkingAlways   Thinking = "always"   // by effort, cannot be off
+)
+
+// Candidate is one place to try a request.
+type Candidate struct {
+	Provider *Provider
+	Account  Account
+	Model    Model // Model.ID is the upstream's id
+}
+
+// Origin is the maker of what the candidate answers.
+func (c Candidate) Origin(d Dialect) Origin {
+	return Origin{Dialect: d, Provider: c.Provider.ID, Account: c.Account.Name, Model: c.Model.ID}
+}
