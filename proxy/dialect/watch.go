@@ -1,0 +1,204 @@
+package dialect
+
+import (
+	"bytes"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+// A Watch follows a stream that is passed on byte for byte: it knows whether
+// the stream came to its proper end and what it reported of tokens. Most frames
+// are only searched for a few words; those that have them are parsed.
+type Watch struct {
+	codec   Codec
+	framer  Framer
+	doc     jsondoc.Doc
+	usage   proxy.Usage
+	last    []byte // the newest frame with usage, where counts are cumulative
+	frames  int
+	ended   bool // the terminal event came
+	finish  bool // a finish reason came, which is enough at the end of a connection
+	failed  *fault.Error
+	broken  error
+	content bool
+	again   int // bytes that will be fed a second time
+}
+
+// NewWatch follows a stream of dialect d.
+func NewWatch(d proxy.Dialect, contentType string) *Watch {
+	c := For(d)
+	return &Watch{codec: c, framer: c.NewFramer(contentType)}
+}
+
+// Again says that the next n bytes fed have been seen already.
+func (w *Watch) Again(n int) { w.again = n }
+
+// Feed takes what was passed on.
+func (w *Watch) Feed(p []byte) {
+	seen := min(w.again, len(p))
+	w.again -= seen
+	if p = p[seen:]; len(p) > 0 && w.broken == nil {
+		w.broken = w.framer.Feed(p, w.frame)
+	}
+}
+
+// Usage is what the provider reported.
+func (w *Watch) Usage() proxy.Usage {
+	if w.last != nil {
+		w.take(w.last)
+		w.last = nil
+	}
+	return w.usage
+}
+
+// FailedFirst is the error a stream began with, before any content; a provider
+// that is overloaded may say so after it has already answered 200.
+func (w *Watch) FailedFirst() *fault.Error {
+	if w.content {
+		return nil
+	}
+	return w.failed
+}
+
+// End implements proxy.Watch.
+func (w *Watch) End() (*fault.Error, bool) {
+	if w.broken == nil {
+		w.broken = w.framer.Close(w.frame)
+	}
+	switch {
+	case w.failed != nil:
+		return w.failed, true
+	case w.ended, w.finish:
+		return nil, false
+	}
+	return fault.New(fault.StreamTruncated, "the provider closed the stream before the end of the answer"), false
+}
+
+var (
+	wordError       = []byte(`"error"`)
+	wordFinish      = []byte(`"finish_reason":"`)
+	wordFinishLoose = []byte(`"finish_reason": "`)
+	wordUsage       = []byte(`"usage"`)
+	wordNullUsage   = []byte(`"usage":null`)
+	wordGeminiUsage = []byte(`"usageMetadata"`)
+	wordGeminiEnd   = []byte(`"finishReason"`)
+	wordGeminiBlock = []byte(`"blockReason"`)
+	wordOllamaDone  = []byte(`"done":true`)
+	doneMark        = []byte("[DONE]")
+)
+
+func (w *Watch) frame(name, data []byte) error {
+	w.frames++
+	if len(name) == 0 {
+		name = eventType(data)
+	}
+	switch w.codec.Dialect() {
+	case proxy.OpenAIChat, proxy.OpenAICompletions:
+		w.chat(data)
+	case proxy.OpenAIResponses:
+		w.responses(name, data)
+	case proxy.AnthropicMessages:
+		w.anthropic(name, data)
+	case proxy.Gemini:
+		w.finish = w.finish || bytes.Contains(data, wordGeminiEnd) || bytes.Contains(data, wordGeminiBlock)
+		if bytes.Contains(data, wordGeminiUsage) {
+			w.last = append(w.last[:0], data...)
+		}
+		w.plain(data)
+	case proxy.Ollama:
+		if bytes.Contains(data, wordOllamaDone) {
+			w.ended = true
+			w.take(data)
+		}
+		w.plain(data)
+	}
+	return nil
+}
+
+// eventType is the name of an event that a relay left to the data, where it
+// stands first.
+func eventType(data []byte) []byte {
+	var name []byte
+	// What is broken has no name.
+	_ = jsondoc.Scan(data, func(key []byte, start, end int) bool {
+		if string(key) == "type" && data[start] == '"' {
+			name = data[start+1 : end-1]
+		}
+		return false
+	})
+	return name
+}
+
+func (w *Watch) chat(data []byte) {
+	if bytes.Equal(data, doneMark) {
+		w.ended = true
+		return
+	}
+	w.finish = w.finish || bytes.Contains(data, wordFinish) || bytes.Contains(data, wordFinishLoose)
+	if bytes.Contains(data, wordUsage) && !bytes.Contains(data, wordNullUsage) {
+		w.take(data)
+	}
+	w.plain(data)
+}
+
+// plain marks content, or reports a frame that is nothing but an error.
+func (w *Watch) plain(data []byte) {
+	if !bytes.Contains(data[:min(len(data), 64)], wordError) || !w.isError(data) {
+		w.content = true
+	}
+}
+
+// isError reads a frame that may be an error object.
+func (w *Watch) isError(data []byte) bool {
+	if w.doc.Reset(data) != nil {
+		return false
+	}
+	root := w.doc.Root()
+	if root.Kind() == jsondoc.Array {
+		root = root.Index(0)
+	}
+	if e := root.Get("error"); e.IsNull() || root.Get("choices").Len() > 0 {
+		return false
+	}
+	w.failed = w.codec.DecodeError(200, data)
+	return true
+}
+
+func (w *Watch) responses(name, data []byte) {
+	switch string(name) {
+	case "response.completed", "response.incomplete":
+		w.ended = true
+		w.take(data)
+	case "response.failed", "error":
+		w.failed = w.codec.DecodeError(200, data)
+	case "response.created", "response.in_progress", "response.queued", "keepalive":
+		return
+	}
+	w.content = w.content || w.failed == nil
+}
+
+func (w *Watch) anthropic(name, data []byte) {
+	switch string(name) {
+	case "message_start", "message_delta":
+		w.take(data)
+	case "message_stop":
+		w.ended = true
+	case "error":
+		w.failed = w.codec.DecodeError(200, data)
+		return
+	case "ping":
+		return
+	}
+	w.content = w.content || string(name) != "message_start"
+}
+
+func (w *Watch) take(data []byte) {
+	if w.doc.Reset(data) != nil {
+		return
+	}
+	if u, ok := w.codec.Usage(&w.doc); ok {
+		w.usage.Merge(u)
+	}
+}
