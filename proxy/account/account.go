@@ -1,0 +1,105 @@
+// Package account knows the accounts of this machine and finds their keys: in
+// the environment variable an account names, in the secret store, or in the
+// provider's own variables.
+package account
+
+import (
+	"context"
+	"slices"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/secret"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+// Store is the part of the secret store that keys are read from.
+type Store interface {
+	Get(ctx context.Context, name string) (secret.Value, error)
+}
+
+// SecretName is the name under which the key of an account is stored.
+func SecretName(a proxy.Account) string { return "account/" + a.Label() }
+
+// Keys finds the keys of accounts. It implements upstream.Keys.
+type Keys struct {
+	// Getenv reads the environment.
+	Getenv func(string) string
+	// Store opens the secret store; it is called when a stored key is wanted,
+	// and not before, as a keyring may take its time.
+	Store func() (Store, error)
+}
+
+// Key gives the key of an account.
+func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (secret.Value, error) {
+	if a.KeyEnv != "" {
+		if v := k.Getenv(a.KeyEnv); v != "" {
+			return secret.New(v), nil
+		}
+		return secret.Value{}, fault.New(fault.KeyNotStored, "the environment variable %s of the account %s is not set for the daemon", a.KeyEnv, a.Label())
+	}
+	if a.Name != proxy.ImplicitAccount {
+		store, err := k.Store()
+		if err == nil {
+			var v secret.Value
+			if v, err = store.Get(ctx, SecretName(a)); err == nil {
+				return v, nil
+			}
+		}
+		if v, ok := k.environment(p); ok {
+			return v, nil
+		}
+		return secret.Value{}, fault.New(fault.KeyNotStored, "no key is stored for the account %s: %w", a.Label(), err)
+	}
+	if v, ok := k.environment(p); ok {
+		return v, nil
+	}
+	return secret.Value{}, fault.New(fault.KeyNotStored, "no key was found for %s", a.Label())
+}
+
+func (k *Keys) environment(p *proxy.Provider) (secret.Value, bool) {
+	for _, name := range p.KeyEnv {
+		if v := k.Getenv(name); v != "" {
+			return secret.New(v), true
+		}
+	}
+	return secret.Value{}, false
+}
+
+// Usable gives the accounts that requests may use, in order: the configured
+// ones, then for each provider without one an implicit account when its key is
+// in the environment or it needs none. connected is false when there are no
+// accounts but those of local servers nobody configured.
+func (k *Keys) Usable(configured []proxy.Account, providers map[string]*proxy.Provider) (accounts []proxy.Account, connected bool) {
+	has := map[string]bool{}
+	for _, a := range configured {
+		has[a.Provider] = true
+		if !a.Disabled && providers[a.Provider] != nil {
+			accounts = append(accounts, a)
+			connected = true
+		}
+	}
+	var ids []string
+	for id := range providers {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	var local []proxy.Account
+	for _, id := range ids {
+		p := providers[id]
+		if has[id] || p.Sandbox || p.Status == "discontinued" || p.Status == "not permitted" {
+			continue
+		}
+		implicit := proxy.Account{Provider: id, Name: proxy.ImplicitAccount}
+		switch {
+		case !p.Local:
+			if _, ok := k.environment(p); ok {
+				accounts, connected = append(accounts, implicit), true
+			}
+		case p.Configured:
+			accounts, connected = append(accounts, implicit), true
+		default:
+			local = append(local, implicit)
+		}
+	}
+	return append(accounts, local...), connected
+}

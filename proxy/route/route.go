@@ -1,0 +1,244 @@
+// Package route decides where a request may go: a pure function from the name
+// of a model and what is connected to an ordered list of candidates.
+package route
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+// State is what a decision depends on.
+type State struct {
+	Providers map[string]*proxy.Provider
+	// Accounts are those that can be used, in the order of preference.
+	Accounts []proxy.Account
+	// Listed gives the models a provider is known to have; ok is false while
+	// its own list has not been read.
+	Listed func(provider string) (models []proxy.Model, ok bool)
+	// Sandbox: no account is connected, so the built-in provider answers.
+	Sandbox bool
+}
+
+// homes are the providers that made the models whose names begin so; used for
+// a bare name while that provider's list is not known.
+var homes = []struct{ prefix, provider string }{
+	{"claude-", "anthropic"}, {"gpt-", "openai"}, {"chatgpt-", "openai"}, {"o1", "openai"}, {"o3", "openai"}, {"o4", "openai"},
+	{"text-embedding-3", "openai"}, {"text-embedding-ada", "openai"}, {"codex-", "openai"},
+	{"gemini-", "gemini"}, {"gemma-", "gemini"}, {"grok-", "xai"}, {"deepseek-", "deepseek"},
+	{"mistral-", "mistral"}, {"codestral", "mistral"}, {"devstral", "mistral"}, {"ministral", "mistral"}, {"magistral", "mistral"},
+	{"qwen", "qwen"}, {"kimi-", "moonshot"}, {"moonshot-", "moonshot"}, {"glm-", "zai"},
+}
+
+// Resolve gives the candidates for a model in the order to try them. The
+// error is a *fault.Error that says why there are none.
+func Resolve(model string, s State) ([]proxy.Candidate, error) {
+	model = strings.TrimPrefix(strings.TrimSpace(model), "models/")
+	if model == "" {
+		return nil, fault.New(fault.InvalidField, "model: name the model to use, for instance provider/model")
+	}
+	if c := s.listed(model); len(c) > 0 {
+		return c, nil
+	}
+	name, rest, named := strings.Cut(model, "/")
+	if p := s.Providers[name]; named && p != nil && rest != "" {
+		return s.named(p, rest)
+	}
+	if model == "sandbox" || s.Sandbox {
+		return []proxy.Candidate{sandbox(s)}, nil
+	}
+	if c := s.home(model); len(c) > 0 {
+		return c, nil
+	}
+	if c := s.only(model); len(c) > 0 {
+		return c, nil
+	}
+	return nil, s.unknown(model)
+}
+
+func sandbox(s State) proxy.Candidate {
+	p := s.Providers["sandbox"]
+	return proxy.Candidate{Provider: p, Account: proxy.Account{Provider: p.ID, Name: "default"}, Model: p.Models[0]}
+}
+
+// listed finds the accounts whose provider lists the model by this very id, or
+// by a dated id that begins with it.
+func (s State) listed(model string) []proxy.Candidate {
+	var exact, dated []proxy.Candidate
+	for _, a := range s.Accounts {
+		p := s.Providers[a.Provider]
+		if p == nil || closed(p) != nil {
+			continue
+		}
+		models, _ := s.Listed(p.ID)
+		if i := slices.IndexFunc(models, func(m proxy.Model) bool { return m.ID == model }); i >= 0 {
+			exact = append(exact, proxy.Candidate{Provider: p, Account: a, Model: models[i]})
+		} else if slices.ContainsFunc(models, func(m proxy.Model) bool { return datedForm(m.ID, model) }) {
+			dated = append(dated, candidate(p, a, model))
+		}
+	}
+	if len(exact) > 0 {
+		return exact
+	}
+	return dated
+}
+
+// datedForm says whether id is name with a date or "latest" behind it.
+// Providers take the short name and list the long one.
+func datedForm(id, name string) bool {
+	rest, ok := strings.CutPrefix(id, name+"-")
+	if !ok {
+		return false
+	}
+	return rest == "latest" || len(rest) >= 4 && strings.Trim(rest, "0123456789-") == ""
+}
+
+func candidate(p *proxy.Provider, a proxy.Account, id string) proxy.Candidate {
+	m := proxy.Model{ID: id, Provider: p.ID}
+	if p.Describe != nil {
+		m = p.Describe(id)
+	}
+	return proxy.Candidate{Provider: p, Account: a, Model: m}
+}
+
+// named sends a model to the provider the caller named, listed or not.
+func (s State) named(p *proxy.Provider, id string) ([]proxy.Candidate, error) {
+	if err := closed(p); err != nil {
+		return nil, err
+	}
+	if p.Sandbox {
+		return []proxy.Candidate{sandbox(s)}, nil
+	}
+	var out []proxy.Candidate
+	for _, a := range s.Accounts {
+		if a.Provider != p.ID {
+			continue
+		}
+		c := candidate(p, a, id)
+		if models, _ := s.Listed(p.ID); models != nil {
+			if i := slices.IndexFunc(models, func(m proxy.Model) bool { return m.ID == id }); i >= 0 {
+				c.Model = models[i]
+			}
+		}
+		out = append(out, c)
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.NoAccount, "no account is connected for %s: run 'korproxy accounts add %s --name default --key-stdin'", p.Name, p.ID)
+	}
+	return out, nil
+}
+
+// closed is why a provider cannot be used at all.
+func closed(p *proxy.Provider) error {
+	switch p.Status {
+	case "discontinued":
+		return fault.New(fault.Discontinued, "%s is discontinued. %s", p.Name, p.Policy)
+	case "not permitted":
+		return fault.New(fault.NotPermitted, "%s cannot be used here. %s", p.Name, p.Policy)
+	}
+	return nil
+}
+
+// home sends a bare name to the vendor that made the model while its list is
+// not known.
+func (s State) home(model string) []proxy.Candidate {
+	lower := strings.ToLower(model)
+	for _, h := range homes {
+		if !strings.HasPrefix(lower, h.prefix) {
+			continue
+		}
+		if _, known := s.Listed(h.provider); known {
+			return nil
+		}
+		if p := s.Providers[h.provider]; p != nil {
+			out, _ := s.named(p, model)
+			return out
+		}
+	}
+	return nil
+}
+
+// only sends a bare name to the one connected provider that cannot be asked
+// what it has.
+func (s State) only(model string) []proxy.Candidate {
+	var found *proxy.Provider
+	for _, a := range s.Accounts {
+		p := s.Providers[a.Provider]
+		if p == nil || closed(p) != nil || p == found {
+			continue
+		}
+		if _, known := s.Listed(p.ID); known || p.Local && a.Name == proxy.ImplicitAccount {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = p
+	}
+	if found == nil {
+		return nil
+	}
+	out, _ := s.named(found, model)
+	return out
+}
+
+// maxNear is how many similar names an error shows.
+const maxNear = 3
+
+// unknown is the error for a model nobody has, with the nearest names.
+func (s State) unknown(model string) error {
+	type near struct {
+		name string
+		far  int
+	}
+	var all []near
+	seen := map[string]bool{}
+	_, bare, ok := strings.Cut(model, "/")
+	if !ok {
+		bare = model
+	}
+	for _, a := range s.Accounts {
+		if seen[a.Provider] {
+			continue
+		}
+		seen[a.Provider] = true
+		models, _ := s.Listed(a.Provider)
+		for _, m := range models {
+			d := min(distance(strings.ToLower(model), strings.ToLower(m.ID)), distance(strings.ToLower(bare), strings.ToLower(m.ID)))
+			all = append(all, near{a.Provider + "/" + m.ID, d})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b near) int { return cmp.Or(a.far-b.far, strings.Compare(a.name, b.name)) })
+	var names []string
+	for _, n := range all[:min(len(all), maxNear)] {
+		names = append(names, n.name)
+	}
+	if len(names) == 0 {
+		return fault.New(fault.UnknownModel, "no connected provider lists the model %q: write provider/model, or see 'korproxy models'", model)
+	}
+	return fault.New(fault.UnknownModel, "no connected provider lists the model %q. The nearest are %s", model, strings.Join(names, ", "))
+}
+
+// distance is the number of single-character edits between two names.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			next := min(row[j+1]+1, row[j]+1, diagonal+cost)
+			diagonal, row[j+1] = row[j+1], next
+		}
+	}
+	return row[len(b)]
+}

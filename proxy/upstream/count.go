@@ -1,0 +1,128 @@
+package upstream
+
+import (
+	"context"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// sendCount counts the input tokens of a request at the provider where that is
+// free, and estimates them where it is not offered. It never makes a paid call.
+func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
+	doc, err := jsondoc.Parse(in.Body)
+	if err != nil {
+		return nil, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err)
+	}
+	req, err := dialect.For(in.Dialect).DecodeRequest(doc, proxy.OpCount, pathModel(in))
+	if err != nil {
+		return nil, err
+	}
+	at, err := surfaceFor(to.Provider)
+	if err != nil {
+		return nil, err
+	}
+	codec := dialect.For(at.Dialect)
+	counter, ok := codec.(dialect.Counter)
+	if !ok || !to.Provider.CountTokens {
+		return s.estimate(req, to), nil
+	}
+	t := s.target(to, at.Dialect)
+	p, err := dialect.Prepare(req, t, s.replay)
+	if err != nil {
+		return nil, err
+	}
+	var w jsondoc.Writer
+	losses := counter.EncodeCount(&w, p.Request, t)
+	r, doc, err := s.exchangeJSON(ctx, to, join(baseURL(to, at), codec.Path(proxy.OpCount, to.Model.ID, false), "", to.Provider), w.Bytes(), codec)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Fault != nil && (r.Fault.Status == 404 || r.Fault.Status == 405 || r.Fault.Status == 501):
+		r.Close()
+		return s.estimate(req, to), nil
+	case r.Fault != nil:
+		return r, nil
+	}
+	r.Losses = append(p.Losses, losses...)
+	r.Tokens, err = counter.DecodeCount(doc)
+	return r, err
+}
+
+// The estimate: English and code run at about four bytes a token, and callers
+// compact their conversation by it, so it is on the safe side.
+const (
+	bytesPerToken  = 3.6
+	tokensPerImage = 1600
+	tokensPerTurn  = 4
+)
+
+// estimate guesses the tokens of everything the model would read.
+func (s *Sender) estimate(r *proxy.Request, to proxy.Candidate) *proxy.Reply {
+	bytes, tokens := 0, 0
+	var parts func([]proxy.Part)
+	parts = func(list []proxy.Part) {
+		for _, p := range list {
+			bytes += len(p.Text) + len(p.Raw)
+			switch {
+			case p.Media != nil && p.Kind == proxy.PartImage:
+				tokens += tokensPerImage
+			case p.Media != nil:
+				bytes += len(p.Media.Data)/4 + len(p.Media.Text)
+			case p.Call != nil:
+				bytes += len(p.Call.Name) + len(p.Call.Args)
+			case p.Result != nil:
+				bytes += len(p.Result.Object)
+				parts(p.Result.Parts)
+			}
+		}
+	}
+	parts(r.System)
+	for _, t := range r.Turns {
+		tokens += tokensPerTurn
+		parts(t.Parts)
+	}
+	for _, t := range r.Tools {
+		tokens += tokensPerTurn
+		bytes += len(t.Name) + len(t.Description) + len(t.Schema) + len(t.Raw)
+	}
+	return &proxy.Reply{Candidate: to, Status: 200, Tokens: int64(float64(bytes)/bytesPerToken) + int64(tokens), Estimated: true}
+}
+
+// sendFill completes text at a provider that has an endpoint of its own for it.
+func (s *Sender) sendFill(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, req *proxy.Request) (*proxy.Reply, error) {
+	kind := to.Provider.Completions
+	if kind == "infill" && (req.Fill == nil || req.Fill.Suffix == nil) {
+		kind = "openai" // llama.cpp fills in at one endpoint and goes on at another
+	}
+	f, ok := dialect.Fillers[kind]
+	if !ok {
+		return nil, fault.New(fault.NotOffered, "%s completes text in a way this proxy does not know: %q", to.Provider.Name, to.Provider.Completions)
+	}
+	at, ok := to.Provider.Surface(f.Surface)
+	if !ok {
+		return nil, fault.New(fault.NotOffered, "%s has no address for text completion", to.Provider.Name)
+	}
+	t := s.target(to, at.Dialect)
+	p := &dialect.Prepared{Request: req, Stops: nil}
+	w := &jsondoc.Writer{Buf: make([]byte, 0, len(in.Body)+256)}
+	p.Losses = append(req.Losses, f.Encode(w, req, t)...)
+	if t.Strict {
+		if err := dialect.Refuse(p.Losses); err != nil {
+			return nil, err
+		}
+	}
+	r, src, err := s.exchange(ctx, to, join(f.Base(baseURL(to, at)), f.Path, "", to.Provider), w.Bytes(), f.Codec)
+	if err != nil || r.Fault != nil {
+		return r, err
+	}
+	r.Losses, r.Request = p.Losses, req
+	back := dialect.NewReturn(p, &dialect.Caller{Dialect: in.Dialect, ID: in.ID}, t.Origin, nil)
+	if err := s.receive(r, src, f.Codec, back, req.Stream); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}

@@ -1,0 +1,123 @@
+package upstream
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// The bounds of a fetch.
+const (
+	maxMedia     = 20 << 20
+	mediaTimeout = 15 * time.Second
+	mediaHops    = 3
+)
+
+// inlineMedia puts the bytes of linked pictures and files into a request for a
+// provider that follows no links. It goes to addresses a caller chose, so it is
+// off unless the user turned it on, and then reaches public https hosts only.
+func (s *Sender) inlineMedia(ctx context.Context, p *dialect.Prepared, t *dialect.Target) error {
+	if t.Dialect != proxy.Ollama {
+		return nil
+	}
+	for i, turn := range p.Request.Turns {
+		for j, part := range turn.Parts {
+			if part.Media == nil || part.Media.URL == "" {
+				continue
+			}
+			if !s.options().FetchMedia {
+				return fault.New(fault.MediaFetch, "the provider reads no links, and fetching %s for it is off: send the data inline, or set fetch_remote_media = true", hostOf(part.Media.URL))
+			}
+			mime, data, err := s.fetchMedia(ctx, part.Media.URL)
+			if err != nil {
+				return fault.New(fault.MediaFetch, "%s could not be fetched: %w", hostOf(part.Media.URL), err)
+			}
+			m := *part.Media
+			m.URL, m.MIME, m.Data = "", mime, data
+			parts := append([]proxy.Part(nil), turn.Parts...)
+			parts[j].Media = &m
+			turn.Parts = parts
+			p.Request.Turns[i] = turn
+		}
+	}
+	return nil
+}
+
+func hostOf(url string) string {
+	rest := strings.TrimPrefix(strings.TrimPrefix(url, "https://"), "http://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
+
+var errNotPublic = errors.New("the address is not a public one")
+
+// fetchMedia gets the bytes behind a link as base64.
+func (s *Sender) fetchMedia(ctx context.Context, url string) (mime string, data []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, mediaTimeout)
+	defer cancel()
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: publicOnly}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) >= mediaHops || r.URL.Scheme != "https" {
+				return errNotPublic
+			}
+			return nil
+		},
+	}
+	if !strings.HasPrefix(url, "https://") {
+		return "", nil, errors.New("only https links are fetched")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	req.Header.Set("User-Agent", s.userAgent)
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return "", nil, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxMedia+1))
+	if err != nil {
+		return "", nil, err
+	}
+	if len(raw) > maxMedia {
+		return "", nil, fmt.Errorf("larger than %d MB", maxMedia>>20)
+	}
+	mime, _, _ = strings.Cut(resp.Header.Get("Content-Type"), ";")
+	data = make([]byte, base64.StdEncoding.EncodedLen(len(raw)))
+	base64.StdEncoding.Encode(data, raw)
+	return strings.TrimSpace(mime), data, nil
+}
+
+// publicOnly refuses to connect to this machine or its networks. It sees the
+// address after the name was resolved, so that no name can lead there.
+func publicOnly(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	ip := at.Addr().Unmap()
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || carrierGrade.Contains(ip) {
+		return errNotPublic
+	}
+	return nil
+}
+
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")

@@ -1,0 +1,297 @@
+package upstream
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// maxAnswer is the longest answer that is held in memory whole.
+const maxAnswer = 64 << 20
+
+// maxErrorBody is how much of an error page is read.
+const maxErrorBody = 1 << 20
+
+// firstRead is the size of the read that decides whether a stream is one.
+const firstRead = 4 << 10
+
+// sendNative passes a request on to a provider that speaks the caller's own
+// dialect: the caller's bytes but for the model's name.
+func (s *Sender) sendNative(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, at proxy.Surface) (*proxy.Reply, error) {
+	var name []byte
+	if in.ModelAt[1] > in.ModelAt[0] && to.Model.ID != in.Model {
+		name = jsondoc.Quote(to.Model.ID)
+	}
+	body := in.Body
+	reply, err := s.tryNative(ctx, in, to, at, newPayload(body, in.ModelAt, name))
+	if err != nil || reply.Fault == nil || !reasoningRefused(reply.Fault) {
+		return reply, err
+	}
+	// Reasoning of another account or model cannot be read here: without it
+	// the conversation goes on.
+	stripped, ok := dialect.StripReasoning(in.Dialect, newPayload(body, in.ModelAt, name).bytes())
+	if !ok {
+		return reply, nil
+	}
+	reply.Close()
+	reply, err = s.tryNative(ctx, in, to, at, newPayload(stripped, [2]int{}, nil))
+	if reply != nil {
+		reply.Repair = "reasoning_stripped"
+	}
+	return reply, err
+}
+
+func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, at proxy.Surface, body *payload) (*proxy.Reply, error) {
+	h := forwarded(in.Header)
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = []string{"application/json"}
+	}
+	if err := s.authorize(ctx, h, to.Provider, to.Account); err != nil {
+		return nil, err
+	}
+	resp, dog, err := s.post(ctx, nativeURL(in, to, at), h, body)
+	if err != nil {
+		return nil, err
+	}
+	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
+	src, err := openBody(resp, dog)
+	if err != nil {
+		return nil, err
+	}
+	r.OnClose(src.Close)
+	if resp.StatusCode/100 != 2 {
+		readFault(r, src, dialect.For(in.Dialect))
+		endToEnd(r.Header)
+		return r, nil
+	}
+	contentType := resp.Header.Get("Content-Type")
+	kind := kindOf(contentType)
+	if kind == kindJSON && in.Stream && !in.Array && streamsAnyway(src) {
+		kind, contentType = kindStream, "text/event-stream"
+	}
+	switch {
+	case kind == kindStream || in.Stream && kind != kindHTML && (kind != kindJSON || in.Array || in.Dialect == proxy.Ollama):
+		err = beginStream(r, src, in, contentType)
+	default:
+		err = readWhole(r, src, resp.ContentLength, kind)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	endToEnd(r.Header)
+	return r, nil
+}
+
+// beginStream reads the first bytes of a stream, so that a provider that fails
+// at once can still be answered for properly.
+func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentType string) error {
+	buf := make([]byte, firstRead)
+	n, err := src.Read(buf)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	first := buf[:n]
+	if looksLikePage(first) {
+		return fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", src.host, printable(first))
+	}
+	w := dialect.NewWatch(in.Dialect, contentType)
+	w.Feed(first)
+	if f := w.FailedFirst(); f != nil {
+		r.Fault, r.Status = f, f.HTTPStatus()
+		return nil
+	}
+	w.Again(len(first))
+	r.Streaming, r.Watch = true, w
+	r.Body = &resumed{first: first, rest: src, ended: err == io.EOF}
+	return nil
+}
+
+// resumed gives the first bytes again before the rest.
+type resumed struct {
+	first []byte
+	rest  io.Reader
+	ended bool
+}
+
+func (r *resumed) Read(p []byte) (int, error) {
+	if len(r.first) > 0 {
+		n := copy(p, r.first)
+		r.first = r.first[n:]
+		return n, nil
+	}
+	r.first = nil
+	if r.ended {
+		return 0, io.EOF
+	}
+	return r.rest.Read(p)
+}
+
+// readWhole takes a whole JSON answer and makes sure it is one.
+func readWhole(r *proxy.Reply, src *watchedBody, length int64, kind contentKind) error {
+	b, err := readAll(src, length)
+	if err != nil {
+		return err
+	}
+	if !looksLikeStream(b) { // some stream unasked; the caller may know
+		if err := checkJSON(b, kind, src.host, r.Header.Get("Content-Type")); err != nil {
+			return err
+		}
+	}
+	r.Body = bytes.NewReader(b)
+	r.Header.Del("Content-Encoding")
+	return nil
+}
+
+// checkJSON finds what is not an answer of an API.
+func checkJSON(b []byte, kind contentKind, host, contentType string) error {
+	trimmed := bytes.TrimLeft(b, " \t\r\n")
+	switch {
+	case kind == kindHTML || looksLikePage(trimmed):
+		return fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", host, printable(b))
+	case len(trimmed) == 0:
+		return fault.New(fault.UpstreamBadJSON, "%s sent an empty answer", host)
+	case trimmed[0] != '{' && trimmed[0] != '[':
+		if kind == kindJSON {
+			return fault.New(fault.UpstreamBadJSON, "%s sent an answer that is not JSON: %s", host, printable(b))
+		}
+		return fault.New(fault.UpstreamType, "%s sent %s instead of JSON: %s", host, contentType, printable(b))
+	case trimmed[0] == '{':
+		if err := jsondoc.Scan(b, func([]byte, int, int) bool { return true }); err != nil {
+			return fault.New(fault.UpstreamBadJSON, "%s sent a broken answer: %w", host, err)
+		}
+	}
+	return nil
+}
+
+func readAll(src *watchedBody, length int64) ([]byte, error) {
+	if length > maxAnswer {
+		return nil, fault.New(fault.UpstreamBadJSON, "%s sent an answer of %d bytes", src.host, length)
+	}
+	if length >= 0 {
+		b := make([]byte, length)
+		if _, err := io.ReadFull(src, b); err != nil {
+			return nil, networkFault(err, src.host)
+		}
+		return b, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(src, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxAnswer {
+		return nil, fault.New(fault.UpstreamBadJSON, "%s sent an answer of more than %d bytes", src.host, maxAnswer)
+	}
+	return b, nil
+}
+
+// readFault reads an error answer into r.
+func readFault(r *proxy.Reply, src *watchedBody, c dialect.Codec) {
+	b, err := io.ReadAll(io.LimitReader(src, maxErrorBody))
+	if err != nil && len(b) == 0 {
+		r.Fault = fault.As(err)
+		return
+	}
+	r.Fault = c.DecodeError(r.Status, b)
+	if f := r.Fault; f.Wire == nil || f.Wire.Message == "" {
+		if looksLikePage(b) || kindOf(r.Header.Get("Content-Type")) == kindHTML {
+			f.Code = fault.UpstreamHTML
+		}
+		if text := printable(b); text != "" {
+			f.Message = "the provider answered " + http.StatusText(r.Status) + ": " + text
+		}
+	} else {
+		r.Native = b
+	}
+	if d := retryAfter(r.Header); d > 0 {
+		r.Fault.RetryAfter = d
+	}
+	r.Header.Del("Content-Encoding")
+}
+
+// openBody puts the response body under its watchdog, decompressed where the
+// provider compressed it unasked.
+func openBody(resp *http.Response, dog *watchdog) (*watchedBody, error) {
+	b := &watchedBody{body: resp.Body, dog: dog, host: resp.Request.URL.Host}
+	switch enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc {
+	case "", "identity":
+		return b, nil
+	case "gzip", "x-gzip":
+		z, err := gzip.NewReader(resp.Body)
+		if err != nil {
+			err = networkFault(dog.cause(err), b.host)
+			b.Close()
+			return nil, err
+		}
+		b.body = struct {
+			io.Reader
+			io.Closer
+		}{z, resp.Body}
+	case "deflate":
+		b.body = struct {
+			io.Reader
+			io.Closer
+		}{flate.NewReader(resp.Body), resp.Body}
+	default:
+		b.Close()
+		return nil, fault.New(fault.UpstreamType, "%s compressed its answer as %q, which was not asked for", b.host, enc)
+	}
+	resp.Header.Del("Content-Encoding")
+	resp.ContentLength = -1
+	return b, nil
+}
+
+// nativeURL is where the operation lives at the provider.
+func nativeURL(in *proxy.Inbound, to proxy.Candidate, at proxy.Surface) string {
+	path := dialect.For(in.Dialect).Path(in.Op, to.Model.ID, in.Stream)
+	switch {
+	case in.Op != proxy.OpEmbed:
+	case in.Dialect == proxy.Gemini:
+		path = "/v1beta/models/" + to.Model.ID + ":" + in.Variant
+	case in.Dialect == proxy.Ollama:
+		path = "/api/" + in.Variant
+	}
+	if in.Array {
+		path, _, _ = strings.Cut(path, "?")
+	}
+	return join(baseURL(to, at), path, in.Query, to.Provider)
+}
+
+func baseURL(to proxy.Candidate, at proxy.Surface) string {
+	if to.Account.BaseURL != "" {
+		return to.Account.BaseURL
+	}
+	return at.BaseURL
+}
+
+// join puts a URL together. The caller's query follows the path's own.
+func join(base, path, query string, p *proxy.Provider) string {
+	if p.Quirk("vertex") {
+		// Vertex keeps its version and the project in the base.
+		path = strings.TrimPrefix(path, "/v1beta")
+	}
+	u := strings.TrimSuffix(base, "/") + path
+	if query == "" {
+		return u
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		if strings.Contains(path, "?"+pair) {
+			continue
+		}
+		if strings.Contains(u, "?") {
+			u += "&" + pair
+		} else {
+			u += "?" + pair
+		}
+	}
+	return u
+}

@@ -1,0 +1,176 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/textproto"
+	"runtime"
+	"strings"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+func userAgent(version string) string {
+	return "KorProxy/" + version + " (" + runtime.GOOS + "; " + runtime.GOARCH + ")"
+}
+
+// notForwarded are the caller's headers that stay here: those of the
+// connection, its credentials, what says where it is, and what we set
+// ourselves. All others go on, known or not.
+var notForwarded = map[string]bool{
+	"Connection": true, "Keep-Alive": true, "Proxy-Authenticate": true, "Proxy-Authorization": true, "Proxy-Connection": true,
+	"Te": true, "Trailer": true, "Transfer-Encoding": true, "Upgrade": true, "Expect": true,
+	"Authorization": true, "X-Api-Key": true, "X-Goog-Api-Key": true, "Api-Key": true, "Cookie": true,
+	"Host": true, "Content-Length": true, "Content-Encoding": true, "Accept-Encoding": true, "User-Agent": true,
+	"Origin": true, "Referer": true, "Forwarded": true, "X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true, "X-Real-Ip": true, "Via": true,
+}
+
+// forwarded copies the headers of a caller that a provider of the same dialect
+// should see.
+func forwarded(h http.Header) http.Header {
+	out := make(http.Header, len(h)+2)
+	for name, values := range h {
+		if notForwarded[name] || strings.HasPrefix(name, "X-Korproxy-") || strings.HasPrefix(name, "Sec-") {
+			continue
+		}
+		out[name] = values
+	}
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			delete(out, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return out
+}
+
+// endToEnd leaves of a provider's headers those that are the caller's to see.
+// The map is changed in place.
+func endToEnd(h http.Header) http.Header {
+	for _, list := range h["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range [...]string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "Trailer", "Transfer-Encoding", "Upgrade", "Set-Cookie", "Alt-Svc", "Content-Length"} {
+		delete(h, name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "X-Korproxy-") {
+			delete(h, name) // another KorProxy's; the caller takes them for ours
+		}
+	}
+	return h
+}
+
+// authorize puts the account's key where the provider looks for it.
+func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider, a proxy.Account) error {
+	for name, values := range p.Headers {
+		h[name] = values
+	}
+	h["User-Agent"] = []string{s.userAgent}
+	if p.Auth == "none" {
+		return nil
+	}
+	key, err := s.keys.Key(ctx, p, a)
+	if err != nil {
+		if p.Local {
+			return nil
+		}
+		return err
+	}
+	switch v := key.Reveal(); {
+	case v == "":
+	case p.Auth == "bearer" || p.Auth == "":
+		h["Authorization"] = []string{"Bearer " + v}
+	default:
+		h.Set(p.Auth, v)
+	}
+	return nil
+}
+
+// payload is a request body in up to three pieces, so that exchanging the
+// model name copies nothing. It lets go of its bytes once they are sent: a
+// stream may stay open for minutes after that.
+type payload struct {
+	pieces [3][]byte
+	size   int
+}
+
+func newPayload(body []byte, at [2]int, with []byte) *payload {
+	p := &payload{pieces: [3][]byte{body}, size: len(body)}
+	if with != nil && at[1] > at[0] {
+		p.pieces = [3][]byte{body[:at[0]], with, body[at[1]:]}
+		p.size = len(body) - (at[1] - at[0]) + len(with)
+	}
+	return p
+}
+
+// bytes is the body as one slice.
+func (p *payload) bytes() []byte {
+	if p.pieces[1] == nil && p.pieces[2] == nil {
+		return p.pieces[0]
+	}
+	return bytes.Join(p.pieces[:], nil)
+}
+
+// small is the size up to which a body is kept in one piece: net/http sends a
+// bytes.Reader in one write with the headers, and keeping it costs little.
+const small = 8 << 10
+
+func (p *payload) open() io.ReadCloser {
+	if p.size <= small {
+		return io.NopCloser(bytes.NewReader(p.bytes()))
+	}
+	return &payloadReader{pieces: p.pieces}
+}
+
+func (p *payload) release() { p.pieces = [3][]byte{} }
+
+type payloadReader struct {
+	pieces [3][]byte
+	at     int
+}
+
+func (r *payloadReader) Read(b []byte) (int, error) {
+	for r.at < len(r.pieces) && len(r.pieces[r.at]) == 0 {
+		r.at++
+	}
+	if r.at == len(r.pieces) {
+		return 0, io.EOF
+	}
+	n := copy(b, r.pieces[r.at])
+	r.pieces[r.at] = r.pieces[r.at][n:]
+	return n, nil
+}
+
+func (r *payloadReader) Close() error {
+	r.pieces, r.at = [3][]byte{}, len(r.pieces)
+	return nil
+}
+
+// post sends a body and returns the response with its watched connection. The
+// deadline for the first byte runs from here.
+func (s *Sender) post(ctx context.Context, url string, h http.Header, body *payload) (*http.Response, *watchdog, error) {
+	o := s.options()
+	dog := newWatchdog(ctx, o.FirstByte, o.Idle)
+	req, err := http.NewRequestWithContext(dog.ctx, http.MethodPost, url, nil)
+	if err != nil {
+		dog.stop()
+		return nil, nil, fault.New(fault.UpstreamNetwork, "the provider's address %q is not usable: %w", url, err)
+	}
+	req.Header = h
+	req.ContentLength = int64(body.size)
+	req.Body = body.open()
+	req.GetBody = func() (io.ReadCloser, error) { return body.open(), nil }
+	resp, err := s.transport.RoundTrip(req)
+	if err != nil {
+		err = networkFault(dog.cause(err), req.URL.Host)
+		dog.stop()
+		return nil, nil, err
+	}
+	body.release()
+	return resp, dog, nil
+}

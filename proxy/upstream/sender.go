@@ -1,0 +1,118 @@
+package upstream
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/secret"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// Keys gives the secret of an account.
+type Keys interface {
+	// Key returns a *fault.Error with code KeyNotStored when there is none.
+	Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (secret.Value, error)
+}
+
+// Options are what a Sender works by. They may change while requests run; each
+// request uses those it began with.
+type Options struct {
+	Strict         bool
+	ShareReasoning bool
+	FetchMedia     bool
+	FirstByte      time.Duration // 0: no limit
+	Idle           time.Duration // 0: no limit
+}
+
+// Sender sends requests to providers. It implements proxy.Sender.
+type Sender struct {
+	// transport is used bare: redirects are never followed, so that a key is
+	// not carried to another host.
+	transport *http.Transport
+	keys      Keys
+	options   func() Options
+	userAgent string
+	replay    *dialect.Replay
+	learned   *learned
+	log       *slog.Logger
+}
+
+var _ proxy.Sender = (*Sender)(nil)
+
+// NewSender makes a Sender that names itself KorProxy/version.
+func NewSender(version string, keys Keys, options func() Options, log *slog.Logger) *Sender {
+	return &Sender{
+		transport: newTransport(),
+		keys:      keys,
+		options:   options,
+		userAgent: userAgent(version),
+		replay:    dialect.NewReplay(),
+		learned:   newLearned(time.Now),
+		log:       log,
+	}
+}
+
+// newTransport is made for many small streamed answers: connections are kept,
+// bodies are never decompressed behind our back, and the buffers are small.
+func newTransport() *http.Transport {
+	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           d.DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          4096,
+		MaxIdleConnsPerHost:   4096,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true,
+	}
+}
+
+// Close drops idle connections.
+func (s *Sender) Close() { s.transport.CloseIdleConnections() }
+
+// Send implements proxy.Sender.
+func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
+	if to.Provider.Sandbox {
+		return s.sandbox(in, to)
+	}
+	if surface, ok := s.native(in, to); ok {
+		return s.sendNative(ctx, in, to, surface)
+	}
+	switch in.Op {
+	case proxy.OpEmbed:
+		return s.sendEmbedding(ctx, in, to)
+	case proxy.OpCount:
+		return s.sendCount(ctx, in, to)
+	case proxy.OpGenerate, proxy.OpComplete:
+		return s.sendTranslated(ctx, in, to)
+	}
+	return nil, fault.New(fault.NotOffered, "%s has no operation %q", to.Provider.Name, in.Op)
+}
+
+// native says whether the provider serves this very operation in the caller's
+// dialect.
+func (s *Sender) native(in *proxy.Inbound, to proxy.Candidate) (proxy.Surface, bool) {
+	p := to.Provider
+	switch in.Op {
+	case proxy.OpEmbed:
+		surface, ok := p.Surface(p.Embeddings)
+		return surface, ok && p.Embeddings == in.Dialect
+	case proxy.OpComplete:
+		if in.Dialect == proxy.Ollama {
+			return p.Surface(proxy.Ollama)
+		}
+		surface, ok := p.Surface(proxy.OpenAIChat)
+		return surface, ok && p.Completions == "openai"
+	case proxy.OpCount:
+		surface, ok := p.Surface(in.Dialect)
+		return surface, ok && p.CountTokens
+	}
+	return p.Surface(in.Dialect)
+}
