@@ -1,0 +1,239 @@
+package httpd
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+// visitor is what the guard found out about a request.
+type visitor struct {
+	id    string // request id
+	tool  string // whose key it carried
+	admin bool
+	query string // without keys
+}
+
+type visitorKey struct{}
+
+func visitorOf(r *http.Request) *visitor {
+	v, _ := r.Context().Value(visitorKey{}).(*visitor)
+	if v == nil {
+		return &visitor{}
+	}
+	return v
+}
+
+// recovered turns a panic into the 500 of its own request.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.logPanic(w, r, p)
+			s.refuse(w, r, fault.New(fault.Panicked, "KorProxy failed at this request; others go on"))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// logPanic is called by the function that recovered, while the stack is whole.
+func (s *Server) logPanic(w http.ResponseWriter, r *http.Request, p any) {
+	s.Log.Error("panic in a request", "id", w.Header().Get(headerID), "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+}
+
+// guarded lets in who may come in: first by the host that was asked for, then
+// by origin, then by key, so that a web page learns nothing at all.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visitor{id: newID()}
+		w.Header()[headerID] = []string{v.id}
+		set := s.Settings()
+		keys := takeKeys(r, v) // first of all, so that no refusal writes one into the log
+		if !hostAllowed(r.Host, set.AllowedHosts) {
+			s.refuse(w, r, fault.New(fault.HostRefused, "the host %q is not a name of this machine", r.Host))
+			return
+		}
+		if foreignOrigin(r) {
+			s.refuse(w, r, fault.New(fault.OriginRefused, "requests from web pages are not served"))
+			return
+		}
+		tidyPath(r)
+		if err := s.admit(r, v, keys, set.RequireKey); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		s.enter()
+		defer s.leave()
+		if s.draining.Load() && !isProbe(r) {
+			w.Header().Set("Retry-After", "2")
+			w.Header().Set("Connection", "close")
+			s.refuse(w, r, fault.New(fault.ShuttingDown, "KorProxy is stopping"))
+			return
+		}
+		if e, ok := fixed[r.URL.Path]; ok && r.Method == http.MethodPost {
+			s.serveCall(w, r, v, e, "")
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, v)))
+	})
+}
+
+// hostAllowed holds for the loopback names and those the user listed.
+func hostAllowed(host string, more []string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.Trim(name, "[]"), ".")
+	switch name {
+	case "127.0.0.1", "localhost", "::1":
+		return true
+	}
+	if ip, err := netip.ParseAddr(name); err == nil && ip.IsLoopback() {
+		return true
+	}
+	return slices.ContainsFunc(more, func(m string) bool { return strings.EqualFold(m, name) })
+}
+
+// foreignOrigin holds for requests that a browser sends for a page of another
+// origin.
+func foreignOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		return true
+	}
+	origin := r.Header.Get("Origin")
+	return origin != "" && origin != "http://"+r.Host
+}
+
+// takeKeys collects the keys a request carries, from all the places where
+// tools put them, and takes those in the address out of it.
+func takeKeys(r *http.Request, v *visitor) []string {
+	var keys []string
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/k/"); ok {
+		key, tail, _ := strings.Cut(rest, "/")
+		keys = append(keys, key)
+		r.URL.Path, r.URL.RawPath = "/"+tail, ""
+	}
+	if auth := r.Header.Get("Authorization"); len(auth) > 7 && strings.EqualFold(auth[:7], "bearer ") {
+		keys = append(keys, strings.TrimSpace(auth[7:]))
+	}
+	for _, name := range [...]string{"X-Api-Key", "X-Goog-Api-Key", "Api-Key"} {
+		if h := r.Header[name]; len(h) > 0 && h[0] != "" {
+			keys = append(keys, h[0])
+		}
+	}
+	v.query = r.URL.RawQuery
+	if strings.Contains(v.query, "key=") {
+		var rest []string
+		for pair := range strings.SplitSeq(v.query, "&") {
+			if key, ok := strings.CutPrefix(pair, "key="); ok {
+				keys = append(keys, key)
+			} else {
+				rest = append(rest, pair)
+			}
+		}
+		v.query = strings.Join(rest, "&")
+		r.URL.RawQuery = v.query
+	}
+	return keys
+}
+
+// tidyPath forgives what base URLs are often wrong in: a version that stands
+// twice, doubled and trailing slashes, and Ollama's paths below /v1.
+func tidyPath(r *http.Request) {
+	p := r.URL.Path
+	for strings.Contains(p, "//") {
+		p = strings.ReplaceAll(p, "//", "/")
+	}
+	for {
+		switch {
+		case strings.HasPrefix(p, "/v1/v1/"), strings.HasPrefix(p, "/v1/v1beta/"), strings.HasPrefix(p, "/v1/api/"):
+			p = p[len("/v1"):]
+			continue
+		case strings.HasPrefix(p, "/v1beta/v1beta/"):
+			p = p[len("/v1beta"):]
+			continue
+		}
+		break
+	}
+	if len(p) > 1 {
+		p = strings.TrimSuffix(p, "/")
+	}
+	if p == "" {
+		p = "/"
+	}
+	if p != r.URL.Path {
+		r.URL.Path, r.URL.RawPath = p, ""
+	}
+}
+
+// admit checks the keys. Nothing is given away without one but that KorProxy
+// is here, and the names of models to programs that look for an Ollama.
+func (s *Server) admit(r *http.Request, v *visitor, keys []string, required bool) error {
+	for _, key := range keys {
+		if k, ok := s.Keys.Find(key); ok {
+			v.tool, v.admin = k.Tool, k.Admin
+			break
+		}
+	}
+	if strings.HasPrefix(r.URL.Path, "/korproxy/") {
+		if !v.admin {
+			return fault.New(fault.KeyNotAdmin, "the management API on the port needs the admin key")
+		}
+		return nil
+	}
+	if v.tool != "" || !required || openTo(r) {
+		return nil
+	}
+	if len(keys) == 0 {
+		return fault.New(fault.KeyMissing, "this request carries no local key: run 'korproxy key --tool NAME' and give the tool the key it prints")
+	}
+	return fault.New(fault.KeyUnknown, "the key of this request is not one of this machine's: run 'korproxy key --tool NAME' and give the tool the key it prints")
+}
+
+// isProbe holds for what is answered until the end: whether the process is
+// alive, and whether it takes requests.
+func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+
+// openTo lists what needs no key.
+func openTo(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/", "/healthz", "/readyz", "/api/version":
+		return r.Method == http.MethodGet || r.Method == http.MethodHead
+	case "/api/tags", "/api/ps":
+		return r.Method == http.MethodGet
+	case "/api/show":
+		return true
+	}
+	return false
+}
+
+// dialectOf guesses the dialect of a caller from the address, for errors that
+// come before a route was found.
+func dialectOf(r *http.Request) proxy.Dialect {
+	p := r.URL.Path
+	switch {
+	case strings.HasPrefix(p, "/v1/messages"), strings.HasPrefix(p, "/messages"), r.Header.Get("Anthropic-Version") != "":
+		return proxy.AnthropicMessages
+	case strings.HasPrefix(p, "/v1beta/"), strings.HasPrefix(p, "/v1/models/") && strings.Contains(p, ":"), r.Header.Get("X-Goog-Api-Key") != "":
+		return proxy.Gemini
+	case strings.HasPrefix(p, "/api/"):
+		return proxy.Ollama
+	case strings.HasPrefix(p, "/v1/responses"), strings.HasPrefix(p, "/responses"):
+		return proxy.OpenAIResponses
+	}
+	return proxy.OpenAIChat
+}

@@ -1,0 +1,212 @@
+package httpd
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"crypto/rand"
+	"encoding/base32"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// bodyTimeout is how long a caller may take to send its body.
+const bodyTimeout = 2 * time.Minute
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newID makes a request id of 16 letters and digits.
+func newID() string {
+	var b [10]byte
+	rand.Read(b[:])
+	return idEncoding.EncodeToString(b[:])
+}
+
+// gemini serves Gemini's operations, whose paths are models/NAME:VERB.
+func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
+	_, rest, _ := strings.Cut(r.URL.Path, "/models/")
+	i := strings.LastIndexByte(rest, ':')
+	if i < 0 {
+		s.refuse(w, r, fault.New(fault.NoRoute, "nothing is served at POST %s", r.URL.Path))
+		return
+	}
+	model, verb := rest[:i], rest[i+1:]
+	e := endpoint{dialect: proxy.Gemini}
+	switch verb {
+	case "generateContent":
+		e.op = proxy.OpGenerate
+	case "streamGenerateContent":
+		e.op, e.stream = proxy.OpGenerate, true
+	case "countTokens":
+		e.op = proxy.OpCount
+	case "embedContent", "batchEmbedContents":
+		e.op, e.variant = proxy.OpEmbed, verb
+	default:
+		s.refuse(w, r, fault.New(fault.NoRoute, "Gemini's operation %q is not served here", verb))
+		return
+	}
+	s.serveCall(w, r, visitorOf(r), e, model)
+}
+
+// serveCall reads a request and answers it. model is the name from the path
+// for dialects that have it there.
+func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e endpoint, model string) {
+	began := time.Now()
+	in := &proxy.Inbound{
+		ID: v.id, Dialect: e.dialect, Op: e.op, Model: model, Stream: e.stream, Header: r.Header, Query: v.query,
+		Tool: v.tool, Variant: e.variant, Began: began,
+	}
+	out := &outcome{in: in, began: began, fault: panicked}
+	defer s.account(out)
+	defer func() {
+		// What has begun can only be cut off: an error behind half an answer
+		// would be taken for its end.
+		if p := recover(); p != nil {
+			if !out.answering {
+				panic(p)
+			}
+			if p != http.ErrAbortHandler {
+				s.logPanic(w, r, p)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	body, err := s.readBody(w, r)
+	if err == nil {
+		in.Body = body
+		err = peek(in)
+	}
+	if err != nil {
+		out.fail(err)
+		s.writeFault(w, in, fault.As(err))
+		return
+	}
+	if in.Dialect == proxy.Gemini && in.Stream {
+		in.Array = !strings.Contains("&"+in.Query+"&", "&alt=sse&")
+	}
+	reply, err := s.Doer.Do(r.Context(), in)
+	if err != nil {
+		out.fail(err)
+		s.writeFault(w, in, fault.As(err))
+		return
+	}
+	defer reply.Close()
+	out.candidate = reply.Candidate
+	s.write(w, r, in, reply, out)
+	if out.fault == panicked {
+		out.fault = nil
+	}
+}
+
+// panicked is the outcome of a request until it has another.
+var panicked = fault.New(fault.Panicked, "")
+
+// peek finds the model and the stream flag of a body in one pass over it.
+func peek(in *proxy.Inbound) error {
+	stream := in.Stream
+	named := in.Model
+	err := jsondoc.Scan(in.Body, func(key []byte, start, end int) bool {
+		switch string(key) {
+		case "model":
+			if in.Dialect != proxy.Gemini && in.Body[start] == '"' {
+				named = jsondoc.Lit(in.Body[start:end]).String()
+				in.ModelAt = [2]int{start, end}
+			}
+		case "stream":
+			if in.Dialect != proxy.Gemini {
+				switch in.Body[start] {
+				case 't':
+					stream = true
+				case 'f':
+					stream = false
+				}
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return fault.New(fault.InvalidJSON, "the body is not a JSON object: %w", err)
+	}
+	in.Model, in.Stream = named, stream && (in.Op == proxy.OpGenerate || in.Op == proxy.OpComplete)
+	if marked, ok := dialect.OwnMarks(in.Dialect, in.Body); ok {
+		in.Body, in.ModelAt = marked, [2]int{}
+		return peek(in)
+	}
+	return nil
+}
+
+// readBody takes the whole body into memory: it can then be sent again, and
+// the connection to the provider does not depend on the caller's.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := s.Settings().BodyLimit
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	// The server's read time-out bounds the body; what follows may take long.
+	defer http.NewResponseController(w).SetReadDeadline(time.Time{})
+	plain, err := decompressed(r)
+	if err != nil {
+		return nil, err
+	}
+	if plain == nil && r.ContentLength >= 0 {
+		b := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, b); err != nil {
+			return nil, fault.New(fault.BodyUnreadable, "the request body could not be read: %w", err)
+		}
+		return b, nil
+	}
+	var from io.Reader = r.Body
+	if plain != nil {
+		from = plain
+	}
+	var buf bytes.Buffer
+	n, err := buf.ReadFrom(io.LimitReader(from, limit+1))
+	switch {
+	case err != nil:
+		return nil, fault.New(fault.BodyUnreadable, "the request body could not be read: %w", err)
+	case n > limit:
+		return nil, tooLarge(limit)
+	}
+	return buf.Bytes(), nil
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.BodyTooLarge, "the request body is larger than the limit of %d bytes", limit)
+}
+
+// decompressed reads a compressed body; nil when it is not.
+func decompressed(r *http.Request) (io.Reader, error) {
+	var (
+		plain io.Reader
+		err   error
+	)
+	switch enc := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); enc {
+	case "", "identity":
+		return nil, nil
+	case "gzip", "x-gzip":
+		plain, err = gzip.NewReader(r.Body)
+	case "deflate":
+		plain = flate.NewReader(r.Body)
+	case "zstd":
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(r.Body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))
+		if err == nil {
+			plain = z.IOReadCloser()
+		}
+	default:
+		return nil, fault.New(fault.EncodingUnknown, "the body is compressed as %q", enc)
+	}
+	if err != nil {
+		return nil, fault.New(fault.BodyUnreadable, "the compressed request body is damaged: %w", err)
+	}
+	return plain, nil
+}

@@ -1,0 +1,138 @@
+package httpd
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/atomicfile"
+	"github.com/korproxy/korproxy/internal/secret"
+)
+
+// Key is a local key: the right of one tool to use this machine's accounts.
+type Key struct {
+	Tool    string    `json:"tool"`
+	Key     string    `json:"key"`
+	Admin   bool      `json:"admin,omitempty"` // may use the management API on the port
+	Created time.Time `json:"created"`
+}
+
+// adminTool owns the admin key.
+const adminTool = "admin"
+
+// Keys are the local keys, kept in a file of mode 0600. They are stored as they
+// are, because they must be shown again and stand in the tools' own files
+// anyway; they open nothing but this machine's port.
+type Keys struct {
+	file string
+	mu   sync.RWMutex // guards what follows
+	keys map[[32]byte]Key
+	seen fs.FileInfo // the file as it was read
+}
+
+// OpenKeys reads the keys in file; a missing file has none.
+func OpenKeys(file string) (*Keys, error) {
+	k := &Keys{file: file, keys: map[[32]byte]Key{}}
+	return k, k.read()
+}
+
+// read loads the file if it is not the one read before. The caller holds no lock.
+func (k *Keys) read() error {
+	info, err := os.Stat(k.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the local keys: %w", err)
+	}
+	k.mu.RLock()
+	same := k.seen != nil && os.SameFile(k.seen, info) && k.seen.ModTime().Equal(info.ModTime())
+	k.mu.RUnlock()
+	if same {
+		return nil
+	}
+	b, err := os.ReadFile(k.file)
+	if err != nil {
+		return fmt.Errorf("reading the local keys: %w", err)
+	}
+	var list []Key
+	if err := json.Unmarshal(b, &list); err != nil {
+		return fmt.Errorf("the file of local keys %s is damaged: remove it and make new keys: %w", k.file, err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.keys)
+	for _, key := range list {
+		k.keys[sha256.Sum256([]byte(key.Key))] = key
+	}
+	k.seen = info
+	return nil
+}
+
+// Find gives the key that text is. Keys are compared by their hash, so that the
+// time it takes tells nothing. A key made by another process since the file was
+// read is found too.
+func (k *Keys) Find(text string) (Key, bool) {
+	if text == "" {
+		return Key{}, false
+	}
+	sum := sha256.Sum256([]byte(text))
+	k.mu.RLock()
+	key, ok := k.keys[sum]
+	k.mu.RUnlock()
+	if ok || !strings.HasPrefix(text, keyPrefix) {
+		return key, ok
+	}
+	if k.read() != nil {
+		return Key{}, false
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	key, ok = k.keys[sum]
+	return key, ok
+}
+
+const keyPrefix = "kor-"
+
+// For gives the key of a tool, made when there is none.
+func (k *Keys) For(tool string, admin bool) (Key, error) {
+	if admin {
+		tool = adminTool
+	}
+	if err := k.read(); err != nil {
+		return Key{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list := make([]Key, 0, len(k.keys)+1)
+	for _, key := range k.keys {
+		if key.Tool == tool && key.Admin == admin {
+			return key, nil
+		}
+		list = append(list, key)
+	}
+	made := Key{Tool: tool, Admin: admin, Key: secret.RandomKey(keyPrefix).Reveal(), Created: time.Now().UTC().Truncate(time.Second)}
+	list = append(list, made)
+	slices.SortFunc(list, func(a, b Key) int { return strings.Compare(a.Tool, b.Tool) })
+	b, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return Key{}, err
+	}
+	if err := os.MkdirAll(filepath.Dir(k.file), 0o700); err != nil {
+		return Key{}, fmt.Errorf("saving the local key: %w", err)
+	}
+	if err := atomicfile.Write(k.file, append(b, '\n'), 0o600); err != nil {
+		return Key{}, fmt.Errorf("saving the local key: %w", err)
+	}
+	k.keys[sha256.Sum256([]byte(made.Key))] = made
+	k.seen = nil
+	return made, nil
+}

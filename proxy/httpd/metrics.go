@@ -1,0 +1,127 @@
+package httpd
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// Metrics counts what the server does, for Prometheus. Labels hold names from
+// the catalogue and the configuration only, never what a caller sent.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	faults   *prometheus.CounterVec
+	tokens   *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	firsts   *prometheus.HistogramVec
+}
+
+// NewMetrics makes the counters.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	buckets := []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
+	m.requests = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "korproxy_requests_total", Help: "Requests answered, by the caller's dialect, the operation, the provider and the outcome (ok, error, left)."}, []string{"dialect", "op", "provider", "outcome"})
+	m.faults = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "korproxy_errors_total", Help: "Errors given to callers, by code."}, []string{"code"})
+	m.tokens = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "korproxy_tokens_total", Help: "Tokens as providers reported them, by provider and kind (input, cache_read, cache_write, output, reasoning)."}, []string{"provider", "kind"})
+	m.seconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "korproxy_request_seconds", Help: "Time from the request to the end of its answer.", Buckets: buckets}, []string{"provider"})
+	m.firsts = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "korproxy_first_byte_seconds", Help: "Time from the request to the first byte of a streamed answer.", Buckets: buckets}, []string{"provider"})
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "korproxy_build_info", Help: "The version that runs."}, []string{"version"})
+	info.WithLabelValues(version).Set(1)
+	m.registry.MustRegister(m.requests, m.faults, m.tokens, m.seconds, m.firsts, info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the counters.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *Metrics) refused(code string) { m.faults.WithLabelValues(code).Inc() }
+
+// outcome gathers what became of one request.
+type outcome struct {
+	in        *proxy.Inbound
+	began     time.Time
+	firstByte time.Duration
+	candidate proxy.Candidate
+	usage     proxy.Usage
+	fault     *fault.Error
+	gone      bool
+	answering bool // the status has been sent
+	dialect   proxy.Dialect
+	whole     []byte // a native answer whose usage is read at the end
+}
+
+func (o *outcome) fail(err error) { o.fault = fault.As(err) }
+
+func (o *outcome) left() { o.gone = true }
+
+func (o *outcome) first() {
+	if o.firstByte == 0 {
+		o.firstByte = time.Since(o.began)
+	}
+}
+
+// took notes a whole native answer; it is looked at after it was written.
+func (o *outcome) took(d proxy.Dialect, b []byte) { o.dialect, o.whole = d, b }
+
+// account writes the log line and counts, after the answer.
+func (s *Server) account(o *outcome) {
+	if o.whole != nil {
+		o.usage = wholeUsage(o.dialect, o.whole)
+	}
+	provider, account, model := "", "", o.in.Model
+	if p := o.candidate.Provider; p != nil {
+		provider, account, model = p.ID, o.candidate.Account.Name, o.candidate.Model.ID
+	}
+	result, code := "ok", ""
+	switch {
+	case o.gone, o.fault != nil && o.fault.Class() == fault.Canceled:
+		result = "left"
+	case o.fault != nil:
+		result, code = "error", string(o.fault.Code)
+		s.Metrics.faults.WithLabelValues(code).Inc()
+	}
+	took := time.Since(o.began)
+	m := s.Metrics
+	m.requests.WithLabelValues(string(o.in.Dialect), string(o.in.Op), provider, result).Inc()
+	m.seconds.WithLabelValues(provider).Observe(took.Seconds())
+	if o.firstByte > 0 {
+		m.firsts.WithLabelValues(provider).Observe(o.firstByte.Seconds())
+	}
+	if u := o.usage; u.Known {
+		for _, c := range [...]struct {
+			kind string
+			n    int64
+		}{{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write", u.CacheWrite}, {"output", u.Output}, {"reasoning", u.Reasoning}} {
+			if c.n > 0 {
+				m.tokens.WithLabelValues(provider, c.kind).Add(float64(c.n))
+			}
+		}
+	}
+	s.Log.Info("request", "id", o.in.ID, "tool", o.in.Tool, "dialect", string(o.in.Dialect), "op", string(o.in.Op), "stream", o.in.Stream,
+		"provider", provider, "account", account, "model", model, "outcome", result, "code", code,
+		"ms", took.Milliseconds(), "input", o.usage.Input, "output", o.usage.Output)
+	if o.fault != nil && o.fault.Err != nil {
+		s.Log.Debug("cause", "id", o.in.ID, "code", code, "error", o.fault.Err)
+	}
+}
+
+// wholeUsage reads the token counts of a whole answer without indexing all of it.
+func wholeUsage(d proxy.Dialect, b []byte) proxy.Usage {
+	doc, err := jsondoc.Parse(b)
+	if err != nil {
+		return proxy.Usage{}
+	}
+	u, _ := dialect.For(d).Usage(doc)
+	return u
+}

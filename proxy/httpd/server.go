@@ -1,0 +1,214 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+// Settings are what the server works by. They may change between requests.
+type Settings struct {
+	RequireKey    bool
+	AllowedHosts  []string // beside the loopback names
+	BodyLimit     int64    // bytes
+	HeaderTimeout time.Duration
+	KeepAlive     time.Duration // of idle connections
+}
+
+// Doer answers requests: the Engine.
+type Doer interface {
+	Do(ctx context.Context, in *proxy.Inbound) (*proxy.Reply, error)
+}
+
+// Models tells which models can be asked for.
+type Models interface {
+	// Models gives what the accounts can reach, under the names callers use.
+	// It does not wait for providers but on the very first call.
+	Models(ctx context.Context) []proxy.Model
+	// Model finds one by the name a caller uses.
+	Model(ctx context.Context, name string) (proxy.Model, bool)
+}
+
+// Options are the parts a Server is made of.
+type Options struct {
+	Doer     Doer
+	Models   Models
+	Keys     *Keys
+	Settings func() Settings
+	Control  Control
+	Metrics  *Metrics
+	Version  string
+	Log      *slog.Logger
+}
+
+// Server serves callers.
+type Server struct {
+	Options
+	draining atomic.Bool
+	open     atomic.Int64 // requests under way
+	quiet    chan struct{} // closed when the last request has ended while draining
+	callers  http.Handler  // the port
+	admin    http.Handler  // the socket
+
+	mu      sync.Mutex // guards servers
+	servers []*http.Server
+}
+
+// New makes a Server. Serve starts it.
+func New(o Options) *Server {
+	s := &Server{Options: o, quiet: make(chan struct{})}
+	s.callers = s.recovered(s.guarded(s.routes()))
+	s.admin = s.recovered(s.management())
+	return s
+}
+
+// Callers is the handler of the port.
+func (s *Server) Callers() http.Handler { return s.callers }
+
+// ServePort serves callers on l until Shutdown. ServeSocket does the same for
+// the management API.
+func (s *Server) ServePort(l net.Listener) error { return s.serve(l, s.callers) }
+
+// ServeSocket serves the management API on l; the file's mode is its guard.
+func (s *Server) ServeSocket(l net.Listener) error { return s.serve(l, s.admin) }
+
+func (s *Server) serve(l net.Listener, h http.Handler) error {
+	set := s.Settings()
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: set.HeaderTimeout,
+		ReadTimeout:       bodyTimeout,
+		IdleTimeout:       set.KeepAlive,
+		MaxHeaderBytes:    256 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	s.mu.Lock()
+	s.servers = append(s.servers, srv)
+	s.mu.Unlock()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown refuses new requests with a 503 and lets those under way end until
+// ctx is done; what is still open then is cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.enter()
+	s.draining.Store(true)
+	s.leave()
+	select {
+	case <-s.quiet:
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all error
+	for _, srv := range s.servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			all = errors.Join(all, err, srv.Close())
+		}
+	}
+	return all
+}
+
+// Open is the number of requests under way.
+func (s *Server) Open() int64 { return s.open.Load() }
+
+// enter and leave count a request. A request that comes in while draining is
+// counted too until it is refused, so the last one may be seen to leave more
+// than once.
+func (s *Server) enter() { s.open.Add(1) }
+
+func (s *Server) leave() {
+	if s.open.Add(-1) == 0 && s.draining.Load() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		select {
+		case <-s.quiet:
+		default:
+			close(s.quiet)
+		}
+	}
+}
+
+// routes is every address of the port. Paths arrive without a key and without
+// a doubled version.
+func (s *Server) routes() http.Handler {
+	r := chi.NewRouter()
+	for path := range fixed {
+		r.Post(path, func(http.ResponseWriter, *http.Request) {}) // served before the router; here for 405
+	}
+	r.Get("/v1/responses", s.noWebSocket)
+	r.HandleFunc("/v1/responses/*", s.noStored)
+	r.Get("/v1/models", s.listModels)
+	r.Get("/models", s.listModels)
+	r.Get("/v1/models/*", s.oneModel)
+	r.Get("/v1beta/models", s.listModels)
+	r.Get("/v1beta/models/*", s.oneModel)
+	r.Post("/v1beta/models/*", s.gemini)
+	r.Post("/v1/models/*", s.gemini)
+	s.ollamaRoutes(r)
+	r.Get("/", s.root)
+	r.Head("/", s.root)
+	r.Get("/healthz", s.health)
+	r.Head("/healthz", s.health)
+	r.Get("/readyz", s.ready)
+	r.Handle("/metrics", s.Metrics.Handler())
+	r.Mount("/korproxy/v1", s.management())
+	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
+		s.refuse(w, req, fault.New(fault.NoRoute, "nothing is served at %s %s", req.Method, req.URL.Path))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		s.refuse(w, req, fault.New(fault.MethodRefused, "%s is not served at %s", req.Method, req.URL.Path))
+	})
+	return r
+}
+
+// endpoint is one operation of a dialect.
+type endpoint struct {
+	dialect proxy.Dialect
+	op      proxy.Op
+	variant string // proxy.Inbound.Variant
+	stream  bool   // streams unless the caller says no
+	paths   []string
+}
+
+// fixed finds the endpoint of a path without asking the router, which costs as
+// much as all else that is done with a small request here.
+var fixed = func() map[string]endpoint {
+	m := map[string]endpoint{}
+	for _, e := range endpoints {
+		for _, path := range e.paths {
+			m[path] = e
+		}
+	}
+	return m
+}()
+
+// endpoints is every operation with a fixed path. Each OpenAI path is served
+// without its version too, for tools that were given a base URL without one.
+var endpoints = []endpoint{
+	{dialect: proxy.OpenAIChat, op: proxy.OpGenerate, paths: []string{"/v1/chat/completions", "/chat/completions"}},
+	{dialect: proxy.OpenAIResponses, op: proxy.OpGenerate, paths: []string{"/v1/responses", "/responses"}},
+	{dialect: proxy.OpenAIResponses, op: proxy.OpCount, paths: []string{"/v1/responses/input_tokens", "/responses/input_tokens"}},
+	{dialect: proxy.OpenAIResponses, op: proxy.OpCompact, paths: []string{"/v1/responses/compact", "/responses/compact"}},
+	{dialect: proxy.OpenAICompletions, op: proxy.OpComplete, paths: []string{"/v1/completions", "/completions"}},
+	{dialect: proxy.OpenAIChat, op: proxy.OpEmbed, paths: []string{"/v1/embeddings", "/embeddings"}},
+	{dialect: proxy.AnthropicMessages, op: proxy.OpGenerate, paths: []string{"/v1/messages", "/messages"}},
+	{dialect: proxy.AnthropicMessages, op: proxy.OpCount, paths: []string{"/v1/messages/count_tokens", "/messages/count_tokens"}},
+	{dialect: proxy.Ollama, op: proxy.OpGenerate, stream: true, paths: []string{"/api/chat"}},
+	{dialect: proxy.Ollama, op: proxy.OpComplete, variant: "generate", stream: true, paths: []string{"/api/generate"}},
+	{dialect: proxy.Ollama, op: proxy.OpEmbed, variant: "embed", paths: []string{"/api/embed"}},
+	{dialect: proxy.Ollama, op: proxy.OpEmbed, variant: "embeddings", paths: []string{"/api/embeddings"}},
+}

@@ -1,0 +1,418 @@
+package httpd
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// The headers of every reply.
+const (
+	headerID       = "X-Korproxy-Request-Id"
+	headerError    = "X-Korproxy-Error"
+	headerLossy    = "X-Korproxy-Lossy"
+	headerRepair   = "X-Korproxy-Repair"
+	headerEstimate = "X-Korproxy-Estimate"
+	headerRoute    = "X-Korproxy-Route"
+)
+
+// keepAlive is how long a translated stream may be silent before the caller
+// is told that it is alive.
+const keepAlive = 15 * time.Second
+
+// stalled is how long a caller may take to read what is written to it.
+const stalled = 5 * time.Minute
+
+// copySize is how much of a stream is passed on at once.
+const copySize = 4 << 10
+
+// caller is what the codecs need to know of the request they answer.
+func caller(in *proxy.Inbound) *dialect.Caller {
+	return &dialect.Caller{
+		Dialect: in.Dialect, Op: in.Op, Model: in.Model, RequestID: in.ID, ID: in.ID, Created: in.Began.Unix(),
+		Stream: in.Stream, Array: in.Array, Generate: in.Dialect == proxy.Ollama && in.Op == proxy.OpComplete,
+	}
+}
+
+// callerFor is caller with what only the decoded request tells: whether usage
+// was asked for, and the settings that some answers repeat.
+func callerFor(in *proxy.Inbound, req *proxy.Request) *dialect.Caller {
+	c := caller(in)
+	if req == nil {
+		return c
+	}
+	c.IncludeUsage = req.IncludeUsage
+	if req.Fill != nil && req.Fill.Echo {
+		c.Echo = req.Fill.Prompt
+	}
+	if in.Dialect == proxy.OpenAIResponses {
+		c.Request = req
+	}
+	return c
+}
+
+// write answers the caller with a reply.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+	h := w.Header()
+	s.note(h, reply)
+	switch {
+	case reply.Fault != nil:
+		out.fail(reply.Fault)
+		s.writeRefusal(w, in, reply)
+	case reply.Body != nil && reply.Streaming:
+		in.Body = nil // not needed any more, and the stream may last
+		s.passStream(w, in, reply, out)
+	case reply.Body != nil:
+		s.passWhole(w, in, reply, out)
+	case in.Op == proxy.OpCount:
+		s.writeCount(w, in, reply)
+	case reply.Vectors != nil:
+		s.writeVectors(w, in, reply)
+	case in.Stream:
+		s.writeStream(w, in, reply, out)
+	default:
+		s.writeAnswer(w, in, reply, out)
+	}
+}
+
+// note writes what a reply has to say beside its body.
+func (s *Server) note(h http.Header, reply *proxy.Reply) {
+	if reply.Candidate.Provider != nil {
+		h[headerRoute] = []string{reply.Candidate.Account.Label() + "/" + reply.Candidate.Model.ID}
+	}
+	if len(reply.Losses) > 0 {
+		h[headerLossy] = []string{lossHeader(reply.Losses)}
+	}
+	if reply.Repair != "" {
+		h[headerRepair] = []string{reply.Repair}
+	}
+	if reply.Estimated {
+		h[headerEstimate] = []string{"true"}
+	}
+}
+
+// maxLossHeader keeps the header within what clients take.
+const maxLossHeader = 1024
+
+// lossHeader lists losses as "field" or "field; note", separated by commas.
+func lossHeader(losses []proxy.Loss) string {
+	var b strings.Builder
+	for i, l := range losses {
+		item := l.Field
+		if l.Note != "" {
+			item += "; " + l.Note
+		}
+		if b.Len()+len(item) > maxLossHeader {
+			b.WriteString(", and " + strconv.Itoa(len(losses)-i) + " more")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		for _, c := range []byte(item) {
+			if c < ' ' || c > '~' || c == ',' {
+				c = ' '
+			}
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// copyHeader gives the caller the provider's headers.
+func copyHeader(h, from http.Header) {
+	for name, values := range from {
+		h[name] = values
+	}
+}
+
+// passWhole gives a whole answer on as it came.
+func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+	b, err := io.ReadAll(reply.Body)
+	if err != nil {
+		out.fail(err)
+		s.writeFault(w, in, fault.As(err))
+		return
+	}
+	h := w.Header()
+	copyHeader(h, reply.Header)
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	out.answering = true
+	w.WriteHeader(reply.Status)
+	if _, err := w.Write(b); err != nil {
+		out.left()
+	}
+	out.took(in.Dialect, b)
+}
+
+// passStream gives a stream on as it comes: what is read is written and
+// flushed at once, and looked at only then.
+func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+	h := w.Header()
+	copyHeader(h, reply.Header)
+	streamHeaders(h)
+	out.answering = true
+	w.WriteHeader(reply.Status)
+	rc := http.NewResponseController(w)
+	buf := make([]byte, copySize)
+	var last byte
+	deadline := time.Time{}
+	for {
+		n, err := reply.Body.Read(buf)
+		if n > 0 {
+			out.first()
+			deadline = extend(rc, deadline)
+			if _, werr := w.Write(buf[:n]); werr != nil || rc.Flush() != nil {
+				out.left()
+				return
+			}
+			last = buf[n-1]
+			reply.Watch.Feed(buf[:n])
+		}
+		if err != nil {
+			s.endStream(w, in, reply, out, err, last)
+			return
+		}
+	}
+}
+
+// endStream makes sure that a stream which broke off does not look complete.
+func (s *Server) endStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome, err error, last byte) {
+	out.usage = reply.Watch.Usage()
+	f, sent := reply.Watch.End()
+	if f == nil {
+		return
+	}
+	if err != io.EOF && !sent {
+		f = fault.As(err)
+	}
+	out.fail(f)
+	if sent {
+		return
+	}
+	var b []byte
+	if last != '\n' && !in.Array {
+		b = append(b, '\n')
+	}
+	if in.Dialect != proxy.Ollama && !in.Array {
+		b = append(b, '\n')
+	}
+	enc := dialect.For(in.Dialect).NewEncoder(caller(in))
+	b = enc.Event(b, &proxy.Event{Kind: proxy.EventError, Err: f})
+	w.Write(enc.Close(b))
+}
+
+// extend moves the write deadline on, but not for each chunk.
+func extend(rc *http.ResponseController, deadline time.Time) time.Time {
+	now := time.Now()
+	if deadline.Sub(now) > stalled/2 {
+		return deadline
+	}
+	deadline = now.Add(stalled)
+	// A connection that knows no deadlines is a test's; it needs none.
+	_ = rc.SetWriteDeadline(deadline)
+	return deadline
+}
+
+func streamHeaders(h http.Header) {
+	h["Cache-Control"] = []string{"no-cache"}
+	h["X-Accel-Buffering"] = []string{"no"}
+}
+
+// writeStream translates a stream, or makes one of a whole answer.
+func (s *Server) writeStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+	enc := dialect.For(in.Dialect).NewEncoder(callerFor(in, reply.Request))
+	in.Body, reply.Request = nil, nil // not needed any more, and the stream may last
+	h := w.Header()
+	h["Content-Type"] = []string{enc.ContentType()}
+	streamHeaders(h)
+	out.answering = true
+	w.WriteHeader(http.StatusOK)
+	p := &pump{w: w, rc: http.NewResponseController(w), seq: dialect.NewSequencer(enc), enc: enc}
+	p.step = p.event
+	p.timer = time.AfterFunc(keepAlive, p.ping)
+	defer p.stop()
+	var err error
+	if reply.Answer != nil {
+		err = p.round(func() error { return dialect.Unfold(reply.Answer, p.step) })
+	} else {
+		for err == nil {
+			err = reply.Events.Next(p.begin())
+			if werr := p.flush(); werr != nil {
+				out.left()
+				return
+			}
+			out.first()
+		}
+	}
+	if err != nil && err != io.EOF {
+		p.round(func() error {
+			return p.event(&proxy.Event{Kind: proxy.EventError, Err: fault.As(err)})
+		})
+	}
+	out.usage = p.seq.Usage()
+	if p.failed != nil {
+		out.fail(p.failed)
+	}
+	p.close()
+}
+
+// pump writes the events of one stream. The keep-alive timer writes too, so
+// the writing is guarded.
+type pump struct {
+	mu       sync.Mutex // guards what follows
+	w        http.ResponseWriter
+	rc       *http.ResponseController
+	seq      *dialect.Sequencer
+	enc      dialect.Encoder
+	buf      []byte
+	deadline time.Time
+	done     bool
+	failed   *fault.Error
+
+	timer *time.Timer
+	step  func(*proxy.Event) error
+}
+
+// begin gives the function that takes the events of one read.
+func (p *pump) begin() func(*proxy.Event) error { return p.step }
+
+func (p *pump) event(e *proxy.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.Kind == proxy.EventError {
+		p.failed = e.Err
+	}
+	p.buf = p.seq.Event(p.buf, e)
+	return nil
+}
+
+// round takes events and writes them.
+func (p *pump) round(events func() error) error {
+	if err := events(); err != nil {
+		return err
+	}
+	return p.flush()
+}
+
+// flush writes what the events of one read came to: one write, one flush.
+func (p *pump) flush() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.send()
+}
+
+// send writes the buffer. The caller holds mu.
+func (p *pump) send() error {
+	if len(p.buf) == 0 {
+		return nil
+	}
+	p.timer.Reset(keepAlive)
+	p.deadline = extend(p.rc, p.deadline)
+	_, err := p.w.Write(p.buf)
+	if cap(p.buf) > 64<<10 {
+		p.buf = nil
+	}
+	p.buf = p.buf[:0]
+	if err != nil {
+		return err
+	}
+	return p.rc.Flush()
+}
+
+func (p *pump) ping() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return
+	}
+	if p.seq.Started() && !p.seq.Ended() {
+		p.buf = p.enc.Ping(p.buf)
+	}
+	// A caller that is gone is noticed by the next event too.
+	_ = p.send()
+	p.timer.Reset(keepAlive)
+}
+
+func (p *pump) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.buf = p.seq.Close(p.buf)
+	_ = p.send()
+}
+
+func (p *pump) stop() {
+	p.mu.Lock()
+	p.done = true
+	p.mu.Unlock()
+	p.timer.Stop()
+}
+
+// writeAnswer translates a whole answer, or gathers one from a stream.
+func (s *Server) writeAnswer(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+	answer := reply.Answer
+	if answer == nil {
+		var fold dialect.Folder
+		var err error
+		for err == nil {
+			err = reply.Events.Next(func(e *proxy.Event) error { fold.Add(e); return nil })
+		}
+		if err == io.EOF {
+			answer, err = fold.Answer()
+		}
+		if err != nil {
+			out.fail(err)
+			s.writeFault(w, in, fault.As(err))
+			return
+		}
+	}
+	out.usage = answer.Usage
+	var jw jsondoc.Writer
+	dialect.For(in.Dialect).EncodeAnswer(&jw, answer, callerFor(in, reply.Request))
+	s.writeJSON(w, http.StatusOK, jw.Bytes())
+}
+
+func (s *Server) writeCount(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply) {
+	counter, ok := dialect.For(in.Dialect).(dialect.Counter)
+	if !ok {
+		s.writeFault(w, in, fault.New(fault.NotOffered, "this dialect counts no tokens"))
+		return
+	}
+	var jw jsondoc.Writer
+	counter.EncodeCountAnswer(&jw, reply.Tokens)
+	s.writeJSON(w, http.StatusOK, jw.Bytes())
+}
+
+func (s *Server) writeVectors(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply) {
+	e := dialect.For(in.Dialect).(dialect.Embedder)
+	doc, err := jsondoc.Parse(in.Body)
+	if err != nil {
+		s.writeFault(w, in, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err))
+		return
+	}
+	req, err := e.DecodeEmbed(doc, in.Variant, in.Model)
+	if err != nil {
+		s.writeFault(w, in, fault.As(err))
+		return
+	}
+	var jw jsondoc.Writer
+	e.EncodeVectors(&jw, reply.Vectors, req, caller(in))
+	s.writeJSON(w, http.StatusOK, jw.Bytes())
+}
+
+func (s *Server) writeJSON(w http.ResponseWriter, status int, b []byte) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	w.WriteHeader(status)
+	// A caller that left needs no answer.
+	_, _ = w.Write(b)
+}
