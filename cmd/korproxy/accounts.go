@@ -1,0 +1,270 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/secret"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/account"
+	"github.com/korproxy/korproxy/proxy/httpd"
+	"github.com/korproxy/korproxy/proxy/upstream"
+)
+
+func (a *app) accountsCommand() *cobra.Command {
+	c := &cobra.Command{Use: "accounts", Short: "Connect providers by their API keys"}
+	c.AddCommand(a.accountsAdd(), a.accountsList(), a.accountsRemove())
+	return c
+}
+
+func (a *app) secrets(p config.Paths) secret.Store {
+	return secret.Open(p.SecretsDir, secret.ModeFor(a.getenv))
+}
+
+// row finds a provider of the catalogue or the configuration.
+func (a *app) row(p config.Paths, id string) (*proxy.Provider, error) {
+	loaded, err := config.Load(a.loadOptions(p, nil))
+	if err != nil {
+		return nil, err
+	}
+	all := upstream.Providers(loaded.Config.Providers)
+	if row := all[id]; row != nil && !row.Sandbox {
+		return row, nil
+	}
+	var names []string
+	for name, row := range all {
+		if row.Status != "discontinued" && row.Status != "not permitted" && !row.Sandbox {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return nil, fault.New(fault.UnknownProvider, "there is no provider %q. There are %s", id, strings.Join(names, ", "))
+}
+
+func (a *app) accountsAdd() *cobra.Command {
+	var name, env, base string
+	var stdin bool
+	c := &cobra.Command{
+		Use: "add PROVIDER --name NAME (--key-env VAR | --key-stdin)", Short: "Connect an account", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.paths()
+			if err != nil {
+				return err
+			}
+			row, err := a.row(p, args[0])
+			if err != nil {
+				return err
+			}
+			switch row.Status {
+			case "discontinued":
+				return fault.New(fault.Discontinued, "%s is discontinued. %s", row.Name, row.Policy)
+			case "not permitted":
+				return fault.New(fault.NotPermitted, "%s cannot be connected. %s", row.Name, row.Policy)
+			}
+			if env == "" && !stdin && !row.Local {
+				return fault.New(fault.Usage, "say where the key is: --key-env VAR, or --key-stdin")
+			}
+			acc := proxy.Account{Provider: row.ID, Name: name}
+			if err := p.Create(); err != nil {
+				return err
+			}
+			add := func() error {
+				return config.AddAccount(p.ConfigFile, config.Account{Provider: row.ID, Name: name, APIKeyEnv: env, BaseURL: base})
+			}
+			if stdin {
+				err = a.storeKey(cmd.Context(), p, acc, add)
+			} else {
+				err = add()
+			}
+			if err != nil {
+				return err
+			}
+			note := ""
+			if row.Status == "conditional" {
+				note = "\nnote: " + row.Policy
+			}
+			a.say(map[string]string{"provider": row.ID, "name": name, "status": row.Status, "policy": row.Policy}, "connected %s%s", acc.Label(), note)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&name, "name", "default", "name of the account")
+	c.Flags().StringVar(&env, "key-env", "", "environment variable that holds the key")
+	c.Flags().BoolVar(&stdin, "key-stdin", false, "read the key from standard input and store it")
+	c.Flags().StringVar(&base, "base-url", "", "base URL for this account only")
+	c.MarkFlagsMutuallyExclusive("key-env", "key-stdin")
+	return c
+}
+
+// storeKey stores the key before the account is written, so that no account
+// is ever without; it is taken back when the account cannot be written.
+func (a *app) storeKey(ctx context.Context, p config.Paths, acc proxy.Account, add func() error) error {
+	key, err := a.readKey(acc)
+	if err != nil {
+		return err
+	}
+	store, name := a.secrets(p), account.SecretName(acc)
+	before, berr := store.Get(ctx, name)
+	if err := store.Set(ctx, name, key); err != nil {
+		return err
+	}
+	if err := add(); err != nil {
+		if berr == nil {
+			return errors.Join(err, store.Set(ctx, name, before))
+		}
+		return errors.Join(err, store.Delete(ctx, name))
+	}
+	return nil
+}
+
+// readKey reads a key from standard input, without an echo on a terminal.
+func (a *app) readKey(acc proxy.Account) (secret.Value, error) {
+	var text string
+	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if _, err := io.WriteString(a.err, "API key for "+acc.Label()+": "); err != nil {
+			return secret.Value{}, err
+		}
+		b, err := term.ReadPassword(int(f.Fd()))
+		_, _ = io.WriteString(a.err, "\n")
+		if err != nil {
+			return secret.Value{}, err
+		}
+		text = string(b)
+	} else {
+		line, err := bufio.NewReader(io.LimitReader(a.in, 64<<10)).ReadString('\n')
+		if err != nil && err != io.EOF {
+			return secret.Value{}, err
+		}
+		text = line
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		return secret.Value{}, fault.New(fault.Usage, "the key read from standard input is empty")
+	}
+	return secret.New(text), nil
+}
+
+func (a *app) accountsList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the accounts", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			p, err := a.paths()
+			if err != nil {
+				return err
+			}
+			var rows []httpd.AccountInfo
+			err = newClient(p).call(cmd.Context(), http.MethodGet, "/accounts", nil, &rows)
+			if notRunning(err) {
+				rows, err = a.localAccounts(cmd.Context(), p)
+			}
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.object(rows)
+				return nil
+			}
+			if len(rows) == 0 {
+				a.say(nil, "no account is connected: run 'korproxy accounts add PROVIDER --name default --key-stdin'")
+				return nil
+			}
+			table := [][]string{{"PROVIDER", "NAME", "KEY FROM", "STATE"}}
+			for _, r := range rows {
+				table = append(table, []string{r.Provider, r.Name, r.Source, r.State})
+			}
+			a.table(table)
+			return nil
+		},
+	}
+}
+
+// localAccounts lists the accounts while no daemon runs.
+func (a *app) localAccounts(ctx context.Context, p config.Paths) ([]httpd.AccountInfo, error) {
+	loaded, err := config.Load(a.loadOptions(p, nil))
+	if err != nil {
+		return nil, err
+	}
+	keys := &account.Keys{Getenv: a.getenv, Store: func() (account.Store, error) { return a.secrets(p), nil }}
+	s := &snapshot{config: loaded, providers: upstream.Providers(loaded.Config.Providers)}
+	var configured []proxy.Account
+	for _, c := range loaded.Config.Accounts {
+		configured = append(configured, proxy.Account{Provider: c.Provider, Name: c.Name, KeyEnv: c.APIKeyEnv, Disabled: c.Disabled})
+	}
+	s.accounts, s.connected = keys.Usable(configured, s.providers)
+	return accountRows(ctx, loaded.Config.Accounts, s.accounts, s.providers, keys), nil
+}
+
+// accountRows shows the configured accounts and those found by themselves.
+func accountRows(ctx context.Context, configured []config.Account, usable []proxy.Account, providers map[string]*proxy.Provider, keys *account.Keys) []httpd.AccountInfo {
+	rows := []httpd.AccountInfo{}
+	for _, c := range configured {
+		p := providers[c.Provider]
+		if p == nil {
+			continue
+		}
+		r := httpd.AccountInfo{Provider: c.Provider, Name: c.Name, Source: "secret store", State: "connected", Policy: p.Policy}
+		acc := proxy.Account{Provider: c.Provider, Name: c.Name, KeyEnv: c.APIKeyEnv}
+		if c.APIKeyEnv != "" {
+			r.Source = "environment " + c.APIKeyEnv
+		}
+		switch _, err := keys.Key(ctx, p, acc); {
+		case c.Disabled:
+			r.State = "disabled"
+		case p.Status == "discontinued" || p.Status == "not permitted":
+			r.State = p.Status
+		case err != nil && p.Local:
+			r.Source = "none needed"
+		case err != nil:
+			r.State = "no key: " + string(fault.As(err).Code)
+		}
+		rows = append(rows, r)
+	}
+	for _, u := range usable {
+		p := providers[u.Provider]
+		if u.Name == proxy.ImplicitAccount && (!p.Local || p.Configured) {
+			r := httpd.AccountInfo{Provider: u.Provider, Name: u.Name, Source: "environment", State: "connected", Policy: p.Policy}
+			if p.Local {
+				r.Source = "none needed"
+			}
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+func (a *app) accountsRemove() *cobra.Command {
+	var name string
+	c := &cobra.Command{
+		Use: "remove PROVIDER [--name NAME]", Short: "Disconnect an account and forget its key", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := a.paths()
+			if err != nil {
+				return err
+			}
+			provider := args[0]
+			if id, n, ok := strings.Cut(provider, "/"); ok {
+				provider, name = id, n
+			}
+			if err := config.RemoveAccount(p.ConfigFile, provider, name); err != nil {
+				return err
+			}
+			acc := proxy.Account{Provider: provider, Name: name}
+			if err := a.secrets(p).Delete(cmd.Context(), account.SecretName(acc)); err != nil && !errors.Is(err, secret.ErrNotFound) {
+				return err
+			}
+			a.say(map[string]string{"removed": acc.Label()}, "removed %s", acc.Label())
+			return nil
+		},
+	}
+	c.Flags().StringVar(&name, "name", "default", "name of the account")
+	return c
+}

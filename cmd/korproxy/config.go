@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy/httpd"
+)
+
+func (a *app) keyCommand() *cobra.Command {
+	var tool string
+	var admin bool
+	c := &cobra.Command{
+		Use: "key (--tool NAME | --admin)", Short: "Print the local key of a tool, made when there is none", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (tool == "") != admin {
+				return fault.New(fault.Usage, "name the tool with --tool NAME, or ask for the --admin key")
+			}
+			p, err := a.paths()
+			if err != nil {
+				return err
+			}
+			key, err := a.localKey(cmd.Context(), p, tool, admin)
+			if err != nil {
+				return err
+			}
+			a.say(key, "%s", key.Key)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&tool, "tool", "", "name of the tool, such as claude-code")
+	c.Flags().BoolVar(&admin, "admin", false, "the key of the management API")
+	return c
+}
+
+// localKey asks the daemon for a key, or makes it when none runs.
+func (a *app) localKey(ctx context.Context, p config.Paths, tool string, admin bool) (httpd.Key, error) {
+	var key httpd.Key
+	err := newClient(p).call(ctx, http.MethodPost, "/keys", map[string]any{"tool": tool, "admin": admin}, &key)
+	if !notRunning(err) {
+		return key, err
+	}
+	if err := p.Create(); err != nil {
+		return key, err
+	}
+	keys, err := httpd.OpenKeys(keyFile(p))
+	if err != nil {
+		return key, err
+	}
+	return keys.For(tool, admin)
+}
+
+func (a *app) configCommand() *cobra.Command {
+	c := &cobra.Command{Use: "config", Short: "Check and explain the configuration"}
+	c.AddCommand(
+		&cobra.Command{
+			Use: "check [FILE]", Short: "Find every mistake in the configuration", Args: cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.configCheck(args) },
+		},
+		&cobra.Command{
+			Use: "explain [KEY]", Short: "Say what a setting is, its value, and where it came from", Args: cobra.MaximumNArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return a.configExplain(args) },
+		},
+		&cobra.Command{
+			Use: "path", Short: "Print where the configuration and the state live", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return a.configPath() },
+		},
+	)
+	return c
+}
+
+func (a *app) configCheck(args []string) error {
+	p, err := a.paths()
+	if err != nil {
+		return err
+	}
+	opts := a.loadOptions(p, nil)
+	if len(args) == 1 {
+		opts.File, opts.Required = args[0], true
+	}
+	loaded, err := config.Load(opts)
+	var problems config.Problems
+	if errors.As(err, &problems) && a.json {
+		a.object(map[string]any{"ok": false, "problems": problems})
+		return &silent{exit: 2}
+	}
+	if err != nil {
+		return err
+	}
+	files := loaded.Files
+	if files == nil {
+		files = []string{}
+	}
+	text := "the configuration is good: " + strings.Join(files, ", ")
+	if len(files) == 0 {
+		text = "there is no configuration file, and none is needed"
+	}
+	a.say(map[string]any{"ok": true, "files": files, "problems": []string{}}, "%s", text)
+	return nil
+}
+
+func (a *app) configExplain(args []string) error {
+	p, err := a.paths()
+	if err != nil {
+		return err
+	}
+	loaded, err := config.Load(a.loadOptions(p, nil))
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		keys := loaded.Keys()
+		a.say(keys, "%s", strings.Join(keys, "\n"))
+		return nil
+	}
+	e, err := loaded.Explain(args[0])
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.object(e)
+		return nil
+	}
+	a.printExplanation(e)
+	return nil
+}
+
+func (a *app) printExplanation(e config.Explanation) {
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(a.out, "%-9s %s\n", name, value)
+		}
+	}
+	line(e.Key, e.Doc)
+	line("value", e.Value)
+	line("from", e.Origin.String())
+	for _, o := range e.Shadowed {
+		line("over", o.String())
+	}
+	line("default", e.Default)
+	line("type", e.Type)
+	line("allowed", strings.Join(e.Allowed, ", "))
+	line("variable", e.Env)
+}
+
+func (a *app) configPath() error {
+	p, err := a.paths()
+	if err != nil {
+		return err
+	}
+	rows := [][2]string{{"config", p.ConfigFile}, {"state", p.StateDir}, {"secrets", p.SecretsDir}, {"socket", p.Socket}, {"log", p.LogFile}}
+	if a.json {
+		m := map[string]string{}
+		for _, r := range rows {
+			m[r[0]] = r[1]
+		}
+		a.object(m)
+		return nil
+	}
+	for _, r := range rows {
+		fmt.Fprintf(a.out, "%-8s %s\n", r[0], r[1])
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/secret"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/account"
+	"github.com/korproxy/korproxy/proxy/httpd"
+	"github.com/korproxy/korproxy/proxy/route"
+	"github.com/korproxy/korproxy/proxy/upstream"
+)
+
+// listPatience is how long a request for a model nobody knows waits for the
+// providers' lists.
+const listPatience = 3 * time.Second
+
+// gateway holds the parts of the proxy together: it is the Router, the Models
+// and the Control of the daemon, over one snapshot of the configuration that
+// is exchanged as a whole.
+type gateway struct {
+	paths   config.Paths
+	started time.Time
+	keys    *account.Keys
+	sender  *upstream.Sender
+	lists   *upstream.Lists
+	stop    func()
+	open    func() int64
+	log     *slog.Logger
+
+	state   atomic.Pointer[snapshot]
+	address atomic.Pointer[string]
+
+	mu       sync.Mutex // guards problems
+	problems []httpd.Problem
+}
+
+// snapshot is everything that follows from one configuration.
+type snapshot struct {
+	config    *config.Loaded
+	providers map[string]*proxy.Provider
+	accounts  []proxy.Account
+	connected bool
+}
+
+func newGateway(paths config.Paths, getenv func(string) string, first *config.Loaded, log *slog.Logger, stop func()) *gateway {
+	store := sync.OnceValue(func() secret.Store { return secret.Open(paths.SecretsDir, secret.ModeFor(getenv)) })
+	g := &gateway{paths: paths, started: time.Now(), log: log, stop: stop}
+	g.keys = &account.Keys{Getenv: getenv, Store: func() (account.Store, error) { return store(), nil }}
+	g.use(first)
+	g.sender = upstream.NewSender(Version(), g.keys, g.options, log)
+	g.lists = upstream.NewLists(g.sender, filepath.Join(paths.StateDir, "models.json"), log)
+	return g
+}
+
+// use makes a configuration the current one.
+func (g *gateway) use(c *config.Loaded) {
+	s := &snapshot{config: c, providers: upstream.Providers(c.Config.Providers)}
+	configured := make([]proxy.Account, 0, len(c.Config.Accounts))
+	for _, a := range c.Config.Accounts {
+		base := a.BaseURL
+		if p := s.providers[a.Provider]; p != nil && base != "" && len(p.Surfaces) > 0 {
+			base = config.NormalizeBase(string(p.Surfaces[0].Dialect), base)
+		}
+		configured = append(configured, proxy.Account{Provider: a.Provider, Name: a.Name, KeyEnv: a.APIKeyEnv, BaseURL: base, Disabled: a.Disabled})
+	}
+	s.accounts, s.connected = g.keys.Usable(configured, s.providers)
+	g.state.Store(s)
+}
+
+func (g *gateway) options() upstream.Options {
+	c := &g.state.Load().config.Config
+	return upstream.Options{
+		Strict: c.Strict, ShareReasoning: c.ShareReasoning, FetchMedia: c.FetchRemoteMedia,
+		FirstByte: c.Limits.FirstByteTimeout, Idle: c.Limits.IdleTimeout,
+	}
+}
+
+func (g *gateway) settings() httpd.Settings {
+	c := &g.state.Load().config.Config
+	return httpd.Settings{
+		RequireKey: c.Local.RequireKey, AllowedHosts: c.Local.AllowedHosts, BodyLimit: c.Limits.BodyBytes,
+		HeaderTimeout: c.Limits.HeaderTimeout, KeepAlive: c.Limits.KeepAliveTimeout,
+	}
+}
+
+func (s *snapshot) route(l *upstream.Lists) route.State {
+	return route.State{
+		Providers: s.providers, Accounts: s.accounts, Sandbox: !s.connected,
+		Listed: func(id string) ([]proxy.Model, bool) {
+			p := s.providers[id]
+			if p == nil {
+				return nil, false
+			}
+			return l.Known(p)
+		},
+	}
+}
+
+// Route implements proxy.Router. A model that no list holds yet may be in one
+// that is still being read.
+func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candidate, error) {
+	s := g.state.Load()
+	found, err := route.Resolve(in.Model, s.route(g.lists))
+	if f := new(fault.Error); !errors.As(err, &f) || f.Code != fault.UnknownModel {
+		return found, err
+	}
+	select {
+	case <-g.lists.Refresh(s.providers, s.accounts):
+		return route.Resolve(in.Model, s.route(g.lists))
+	case <-time.After(listPatience):
+	case <-ctx.Done():
+	}
+	return found, err
+}
+
+// Models implements httpd.Models.
+func (g *gateway) Models(ctx context.Context) []proxy.Model {
+	s := g.state.Load()
+	done := g.lists.Refresh(s.providers, s.accounts)
+	all := g.known(s)
+	if len(all) > 0 {
+		return all
+	}
+	select {
+	case <-done:
+	case <-time.After(listPatience):
+	case <-ctx.Done():
+	}
+	if all = g.known(s); len(all) > 0 || s.connected {
+		return all
+	}
+	return g.sandboxModels(s)
+}
+
+// known merges the lists of all accounts, each model under provider/model.
+func (g *gateway) known(s *snapshot) []proxy.Model {
+	var all []proxy.Model
+	seen := map[string]bool{}
+	for _, a := range s.accounts {
+		if seen[a.Provider] {
+			continue
+		}
+		seen[a.Provider] = true
+		models, _ := g.lists.Known(s.providers[a.Provider])
+		for _, m := range models {
+			m.ID = a.Provider + "/" + m.ID
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func (g *gateway) sandboxModels(s *snapshot) []proxy.Model {
+	return s.providers[upstream.SandboxID].Models
+}
+
+// Model implements httpd.Models.
+func (g *gateway) Model(ctx context.Context, name string) (proxy.Model, bool) {
+	for _, m := range g.Models(ctx) {
+		if m.ID == name {
+			return m, true
+		}
+	}
+	found, err := route.Resolve(name, g.state.Load().route(g.lists))
+	if err != nil || len(found) == 0 {
+		return proxy.Model{}, false
+	}
+	m := found[0].Model
+	m.ID = name
+	return m, true
+}
+
+// Status implements httpd.Control.
+func (g *gateway) Status(context.Context) httpd.Status {
+	s := g.state.Load()
+	g.mu.Lock()
+	problems := append([]httpd.Problem{}, g.problems...)
+	g.mu.Unlock()
+	st := httpd.Status{
+		State: "ready", PID: os.Getpid(), Version: Version(), Started: g.started.UTC().Truncate(time.Second), Open: g.open(),
+		Sandbox: !s.connected, Config: g.paths.ConfigFile, Problems: problems,
+	}
+	if a := g.address.Load(); a != nil {
+		st.Address = *a
+	}
+	for _, a := range s.accounts {
+		if !s.providers[a.Provider].Local || a.Name != proxy.ImplicitAccount || s.providers[a.Provider].Configured {
+			st.Accounts++
+		}
+	}
+	if len(problems) > 0 {
+		st.State = "degraded"
+	}
+	return st
+}
+
+// Accounts implements httpd.Control.
+func (g *gateway) Accounts(ctx context.Context) ([]httpd.AccountInfo, error) {
+	s := g.state.Load()
+	return accountRows(ctx, s.config.Config.Accounts, s.accounts, s.providers, g.keys), nil
+}
+
+// ModelRows implements httpd.Control.
+func (g *gateway) ModelRows(ctx context.Context) []httpd.ModelInfo {
+	rows := []httpd.ModelInfo{}
+	for _, m := range g.Models(ctx) {
+		rows = append(rows, httpd.Info(m))
+	}
+	return rows
+}
+
+// Stop implements httpd.Control.
+func (g *gateway) Stop() { g.stop() }
+
+// report replaces the problems the status shows: those of an edit that was not
+// taken, or none.
+func (g *gateway) report(err error) {
+	var list []httpd.Problem
+	var problems config.Problems
+	switch {
+	case err == nil:
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			list = append(list, httpd.Problem{Code: p.Code, Message: p.Key + ": " + p.Message, Fix: p.Fix, File: p.File, Line: p.Line})
+			g.log.Warn("the configuration was not taken; the last good one stays", "code", p.Code, "file", p.File, "line", p.Line, "key", p.Key, "problem", p.Message)
+		}
+	default:
+		f := fault.As(err)
+		list = append(list, httpd.Problem{Code: string(f.Code), Message: f.Text(), Fix: f.Fix()})
+	}
+	g.mu.Lock()
+	g.problems = list
+	g.mu.Unlock()
+}
+
+// Close lets go of what the gateway holds.
+func (g *gateway) Close() {
+	g.lists.Close()
+	g.sender.Close()
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/korproxy/korproxy/internal/atomicfile"
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy/httpd"
+	"github.com/korproxy/korproxy/proxy/upstream"
+)
+
+// pages are the generated reference pages by file name.
+func (a *app) pages() map[string]func(io.Writer) error {
+	return map[string]func(io.Writer) error{
+		"config.md":          config.WriteReference,
+		"config.schema.json": config.WriteSchema,
+		"errors.md":          fault.WriteReference,
+		"http.md":            httpd.WriteReference,
+		"providers.md":       upstream.WriteReference,
+		"cli.md":             func(w io.Writer) error { return writeCLI(w, a.root()) },
+	}
+}
+
+// referenceCommand writes the reference pages; `make generate` runs it.
+func (a *app) referenceCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "reference DIR", Short: "Write the reference pages", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return err
+			}
+			for name, write := range a.pages() {
+				var b bytes.Buffer
+				if err := write(&b); err != nil {
+					return fmt.Errorf("writing %s: %w", name, err)
+				}
+				if err := atomicfile.Write(filepath.Join(args[0], name), b.Bytes(), 0o644); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// writeCLI writes the page of every command.
+func writeCLI(w io.Writer, root *cobra.Command) error {
+	var b bytes.Buffer
+	b.WriteString("# Commands\n\nEvery command takes `--json` and `--config FILE`. Exit status: 0 done, 2 wrong use or configuration, 3 a key or\npermission is missing, 4 not found or not running, 5 may work later, 1 anything else.\n\nThis page is generated: run `make generate`.\n")
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		if c.Hidden || c.Name() == "help" {
+			return
+		}
+		if c.Runnable() {
+			fmt.Fprintf(&b, "\n## %s\n\n%s.\n", c.UseLine(), c.Short)
+			c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+				if f.Name == "help" {
+					return
+				}
+				def := ""
+				if f.DefValue != "" && f.DefValue != "false" {
+					def = " (default " + f.DefValue + ")"
+				}
+				fmt.Fprintf(&b, "\n- `--%s`: %s%s", f.Name, f.Usage, def)
+			})
+			if c.LocalNonPersistentFlags().HasAvailableFlags() {
+				b.WriteString("\n")
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(root)
+	_, err := io.WriteString(w, strings.ReplaceAll(b.String(), " [flags]", ""))
+	return err
+}

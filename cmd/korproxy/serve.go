@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/spf13/cobra"
+
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/httpd"
+	"github.com/korproxy/korproxy/proxy/upstream"
+)
+
+func (a *app) serveCommand() *cobra.Command {
+	var listen string
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the daemon in the foreground", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			flags := map[string]string{}
+			if listen != "" {
+				flags["listen"] = listen
+			}
+			return a.serve(cmd.Context(), flags)
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "", "address to listen on, instead of the configured one")
+	return c
+}
+
+// loadOptions say how this run reads its configuration.
+func (a *app) loadOptions(p config.Paths, flags map[string]string) config.Options {
+	return config.Options{File: p.ConfigFile, Required: a.config != "", Env: a.environ, Flags: flags, Catalogue: upstream.Rows()}
+}
+
+// daemon is one running `serve`.
+type daemon struct {
+	a       *app
+	paths   config.Paths
+	lock    *flock.Flock
+	ports   []net.Listener
+	socket  net.Listener
+	gateway *gateway
+	server  *httpd.Server
+	watcher *config.Watcher
+	level   *slog.LevelVar
+	log     *slog.Logger
+	lines   *lineWriter
+	drain   time.Duration
+}
+
+// serve runs the daemon until ctx is done.
+func (a *app) serve(ctx context.Context, flags map[string]string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer runtime.KeepAlive(calm())
+	d := &daemon{a: a, level: new(slog.LevelVar)}
+	defer d.close()
+	if err := d.open(flags, cancel); err != nil {
+		return err
+	}
+	failed := make(chan error, len(d.ports)+1)
+	var running sync.WaitGroup
+	for _, l := range d.ports {
+		running.Go(func() { failed <- d.server.ServePort(l) })
+	}
+	running.Go(func() { failed <- d.server.ServeSocket(d.socket) })
+	d.greet()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	d.shutdown()
+	running.Wait()
+	return err
+}
+
+// open takes what only one daemon may have, first of all the port, and then
+// puts the parts together.
+func (d *daemon) open(flags map[string]string, stop func()) error {
+	var err error
+	if d.paths, err = d.a.paths(); err != nil {
+		return err
+	}
+	if err := d.paths.Create(); err != nil {
+		return err
+	}
+	opts := d.a.loadOptions(d.paths, flags)
+	loaded, err := config.Load(opts)
+	if err != nil {
+		return err
+	}
+	d.lock = flock.New(d.paths.LockFile, flock.SetPermissions(0o600))
+	if ok, err := d.lock.TryLock(); err != nil {
+		return fault.New(fault.StartFailed, "the lock file %s cannot be taken: %w", d.paths.LockFile, err)
+	} else if !ok {
+		return d.a.alreadyRunning(d.paths)
+	}
+	if err := d.listen(loaded.Config.Listen); err != nil {
+		return err
+	}
+	d.log = d.logger(loaded.Config.Log)
+	d.drain = loaded.Config.Limits.DrainTimeout
+	keys, err := httpd.OpenKeys(keyFile(d.paths))
+	if err != nil {
+		return fault.New(fault.StartFailed, "%w", err)
+	}
+	d.gateway = newGateway(d.paths, d.a.getenv, loaded, d.log, stop)
+	address := "http://" + d.ports[0].Addr().String()
+	d.gateway.address.Store(&address)
+	d.server = httpd.New(httpd.Options{
+		Doer: &proxy.Engine{Router: d.gateway, Sender: d.gateway.sender}, Models: d.gateway, Keys: keys, Settings: d.gateway.settings,
+		Control: d.gateway, Metrics: httpd.NewMetrics(Version()), Version: Version(), Log: d.log,
+	})
+	d.gateway.open = d.server.Open
+	d.watcher, err = config.Watch(loaded, config.WatchOptions{
+		Load: opts,
+		Changed: func(_, now *config.Loaded) {
+			d.gateway.use(now)
+			d.gateway.report(nil)
+			d.level.Set(levelOf(now.Config.Log.Level))
+			d.log.Info("the configuration was read again")
+		},
+		Problems: d.gateway.report,
+	})
+	return err
+}
+
+// listen binds the port and the socket. Where the port is 127.0.0.1's, the
+// same port of [::1] is served too if this machine has one.
+func (d *daemon) listen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return portTaken(address, err)
+	}
+	d.ports = append(d.ports, l)
+	if host, _, err := net.SplitHostPort(address); err == nil && host == "127.0.0.1" {
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err == nil {
+			if six, err := net.Listen("tcp", "[::1]:"+port); err == nil {
+				d.ports = append(d.ports, six)
+			}
+		}
+	}
+	if d.socket, err = listenSocket(d.paths.Socket); err != nil {
+		return fault.New(fault.StartFailed, "the socket %s cannot be opened: %w", d.paths.Socket, err)
+	}
+	return nil
+}
+
+func (d *daemon) logger(c config.Log) *slog.Logger {
+	d.level.Set(levelOf(c.Level))
+	opts := &slog.HandlerOptions{Level: d.level}
+	d.lines = newLineWriter(d.a.err)
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(d.lines, opts))
+	}
+	return slog.New(slog.NewTextHandler(d.lines, opts))
+}
+
+func levelOf(name string) slog.Level {
+	var l slog.Level
+	// The names were checked when the configuration was read.
+	_ = l.UnmarshalText([]byte(name))
+	return l
+}
+
+func keyFile(p config.Paths) string { return filepath.Join(p.StateDir, "keys.json") }
+
+// greet tells who started the daemon by hand how to use it.
+func (d *daemon) greet() {
+	address := *d.gateway.address.Load()
+	d.log.Info("korproxy is ready", "version", Version(), "address", address, "config", d.paths.ConfigFile)
+	if d.a.json {
+		d.a.object(d.gateway.Status(context.Background()))
+		return
+	}
+	s := d.gateway.state.Load()
+	model := upstream.SandboxID
+	from := "no account is connected, so the built-in sandbox answers"
+	if s.connected {
+		from = "models: korproxy models"
+		if known := d.gateway.known(s); len(known) > 0 {
+			model = known[0].ID
+		}
+	}
+	auth := ""
+	if s.config.Config.Local.RequireKey {
+		key, err := d.server.Keys.For("you", false)
+		if err != nil {
+			d.log.Error("no local key could be made", "error", err)
+			return
+		}
+		auth = " -H 'Authorization: Bearer " + key.Key + "'"
+		fmt.Fprintf(d.a.out, "KorProxy %s is ready at %s\nlocal key: %s\n%s\n\nTry it:\n", Version(), address, key.Key, from)
+	} else {
+		fmt.Fprintf(d.a.out, "KorProxy %s is ready at %s\nno local key is asked for (require_key = false)\n%s\n\nTry it:\n", Version(), address, from)
+	}
+	fmt.Fprintf(d.a.out, "  curl %s/v1/chat/completions%s -H 'Content-Type: application/json' -d '{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n\n", address, auth, model)
+}
+
+// shutdown lets open requests end. A second signal cuts them off.
+func (d *daemon) shutdown() {
+	ctx, cancel := secondSignal(d.drain)
+	defer cancel()
+	if n := d.server.Open(); n > 0 {
+		d.log.Info("stopping; open requests may end", "open", n, "within", d.drain)
+	}
+	if err := d.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		d.log.Warn("stopping", "error", err)
+	}
+	d.log.Info("korproxy has stopped")
+}
+
+// calm makes the garbage collector run at a heap of some 24 MB at the least
+// instead of 4, where it would run hundreds of times a second under load: the
+// bytes are counted by the collector, but never touched, so they take no memory.
+// The percentage keeps the heap of thousands of open streams as small as it
+// would be without them.
+func calm() []byte {
+	debug.SetGCPercent(70)
+	return make([]byte, 16<<20)
+}
+
+// close gives back what open took, in reverse.
+func (d *daemon) close() {
+	if d.watcher != nil {
+		d.watcher.Close()
+	}
+	if d.gateway != nil {
+		d.gateway.Close()
+	}
+	if d.socket != nil {
+		d.socket.Close()
+	}
+	for _, l := range d.ports {
+		l.Close()
+	}
+	if d.lock != nil {
+		// The lock ends with the process at the latest.
+		_ = d.lock.Unlock()
+	}
+	if d.lines != nil {
+		d.lines.Close()
+	}
+}
+
+// portTaken says who holds the port and what to do.
+func portTaken(address string, err error) error {
+	if !isAddrInUse(err) {
+		return fault.New(fault.StartFailed, "cannot listen on %s: %w", address, err)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	who := portHolder(port)
+	hint := ""
+	if strings.Contains(strings.ToLower(who), "jan") {
+		hint = " (Jan serves its own API on this port; its settings can move it)"
+	}
+	if who == "" {
+		who = "another program"
+	}
+	return fault.New(fault.PortTaken, "%s is taken by %s%s: stop it, or start korproxy with --listen 127.0.0.1:1338, or set listen in the configuration", address, who, hint)
+}
+
+func (a *app) alreadyRunning(p config.Paths) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if st, err := newClient(p).status(ctx); err == nil {
+		return fault.New(fault.AlreadyRunning, "KorProxy %s is already running (pid %d) at %s", st.Version, st.PID, st.Address)
+	}
+	return fault.New(fault.AlreadyRunning, "another korproxy of yours is running or just stopping (lock file %s)", p.LockFile)
+}
