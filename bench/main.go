@@ -129,11 +129,12 @@ func start(c *exec.Cmd) (address string, stop func(), err error) {
 // startKorproxy runs a daemon in a home of its own, with the provider behind
 // it in each dialect.
 func startKorproxy(ctx context.Context, bin, dir, up string) (base string, stop func(), err error) {
-	config := "listen = \"127.0.0.1:0\"\n[local]\nrequire_key = false\n[log]\nlevel = \"info\"\n"
+	var config strings.Builder
+	config.WriteString("listen = \"127.0.0.1:0\"\n[local]\nrequire_key = false\n[log]\nlevel = \"info\"\n")
 	for name, d := range map[string]string{"chat": "openai-chat", "anthropic2": "anthropic-messages", "gemini2": "gemini"} {
-		config += fmt.Sprintf("[providers.%s]\ndialect = %q\nbase_url = %q\n", name, d, up)
+		fmt.Fprintf(&config, "[providers.%s]\ndialect = %q\nbase_url = %q\n", name, d, up)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "korproxy.toml"), []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "korproxy.toml"), []byte(config.String()), 0o600); err != nil {
 		return "", nil, err
 	}
 	c := exec.CommandContext(ctx, bin, "serve")

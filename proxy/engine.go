@@ -41,6 +41,8 @@ type Reply struct {
 	// Streaming, its bytes are to be passed on as they come.
 	Body      io.Reader
 	Streaming bool
+	// Buffer is what Body may be read into without another allocation.
+	Buffer []byte
 	// Watch is to be fed what of a streamed Body was passed on.
 	Watch Watch
 
@@ -112,7 +114,7 @@ type Sender interface {
 	// answered as an error is Reply.Fault; the error is for everything else.
 	// The caller closes the Reply. Send may be called for several candidates
 	// with one Inbound, and does not change it.
-	Send(ctx context.Context, in *Inbound, to Candidate) (*Reply, error)
+	Send(ctx context.Context, in *Inbound, to *Candidate) (*Reply, error)
 }
 
 // Engine takes requests through their candidates.
@@ -130,7 +132,8 @@ func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
 		return nil, err
 	}
 	var reply *Reply
-	for _, to := range candidates {
+	for i := range candidates {
+		to := &candidates[i]
 		if reply != nil {
 			reply.Close()
 		}

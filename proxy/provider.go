@@ -1,6 +1,9 @@
 package proxy
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Provider is one upstream service as the engine sees it: a catalogue row with
 // the user's overrides applied.
@@ -16,6 +19,7 @@ type Provider struct {
 	Embeddings  Dialect // dialect of its embeddings endpoint, "" for none
 	CountTokens bool    // has a free token counter in its first surface
 	ModelsPath  string  // "" takes the dialect's
+	APIVersion  string  // named in Gemini's path, else as the query's api-version; "" for none
 	Local       bool    // needs no key
 	Configured  bool    // the user's configuration has a table for it
 	Sandbox     bool    // the built-in provider, not reached by network
@@ -47,12 +51,7 @@ func (p *Provider) Surface(d Dialect) (Surface, bool) {
 
 // Quirk says whether the provider's row lists a rewrite.
 func (p *Provider) Quirk(name string) bool {
-	for _, q := range p.Quirks {
-		if q == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.Quirks, name)
 }
 
 // Account is one way to pay a provider.

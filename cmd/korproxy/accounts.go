@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -72,7 +73,10 @@ func (a *app) accountsAdd() *cobra.Command {
 			case "not permitted":
 				return fault.New(fault.NotPermitted, "%s cannot be connected. %s", row.Name, row.Policy)
 			}
-			if env == "" && !stdin && !row.Local {
+			switch {
+			case env != "" && stdin:
+				return fault.New(fault.Usage, "the key is in one place: --key-env VAR, or --key-stdin")
+			case env == "" && !stdin && !row.Local:
 				return fault.New(fault.Usage, "say where the key is: --key-env VAR, or --key-stdin")
 			}
 			acc := proxy.Account{Provider: row.ID, Name: name}
@@ -90,6 +94,7 @@ func (a *app) accountsAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.await(cmd.Context(), p, acc, true)
 			note := ""
 			if row.Status == "conditional" {
 				note = "\nnote: " + row.Policy
@@ -102,7 +107,6 @@ func (a *app) accountsAdd() *cobra.Command {
 	c.Flags().StringVar(&env, "key-env", "", "environment variable that holds the key")
 	c.Flags().BoolVar(&stdin, "key-stdin", false, "read the key from standard input and store it")
 	c.Flags().StringVar(&base, "base-url", "", "base URL for this account only")
-	c.MarkFlagsMutuallyExclusive("key-env", "key-stdin")
 	return c
 }
 
@@ -241,6 +245,31 @@ func accountRows(ctx context.Context, configured []config.Account, usable []prox
 	return rows
 }
 
+// takeUp is how long a running daemon may take to notice an edit.
+const takeUp = 3 * time.Second
+
+// await lets a running daemon take up an edit of the accounts, so that the next
+// command finds it done. A daemon that does not is left to its own.
+func (a *app) await(ctx context.Context, p config.Paths, acc proxy.Account, there bool) {
+	ctx, cancel := context.WithTimeout(ctx, takeUp)
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		var rows []httpd.AccountInfo
+		err := newClient(p).call(ctx, http.MethodGet, "/accounts", nil, &rows)
+		found := slices.ContainsFunc(rows, func(r httpd.AccountInfo) bool { return r.Provider == acc.Provider && r.Name == acc.Name })
+		if err != nil || found == there {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (a *app) accountsRemove() *cobra.Command {
 	var name string
 	c := &cobra.Command{
@@ -261,6 +290,7 @@ func (a *app) accountsRemove() *cobra.Command {
 			if err := a.secrets(p).Delete(cmd.Context(), account.SecretName(acc)); err != nil && !errors.Is(err, secret.ErrNotFound) {
 				return err
 			}
+			a.await(cmd.Context(), p, acc, false)
 			a.say(map[string]string{"removed": acc.Label()}, "removed %s", acc.Label())
 			return nil
 		},

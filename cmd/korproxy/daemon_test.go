@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
 	"github.com/korproxy/korproxy/internal/config"
@@ -19,9 +21,21 @@ import (
 	"github.com/korproxy/korproxy/proxy/proxytest"
 )
 
+// TestMain lets tests and scripts run this very binary as korproxy.
 func TestMain(m *testing.M) {
-	// The daemon's own switch for a calmer collector has no place in tests.
-	goleak.VerifyTestMain(m)
+	testscript.Main(leakless{m}, map[string]func(){"korproxy": main})
+}
+
+// leakless fails a run that leaves goroutines behind.
+type leakless struct{ m *testing.M }
+
+func (l leakless) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "goroutines are left behind:", err)
+		return 1
+	}
+	return code
 }
 
 // running is a whole daemon in this process: its own home, a free port, the

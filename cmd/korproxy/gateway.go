@@ -81,7 +81,7 @@ func (g *gateway) options() upstream.Options {
 	c := &g.state.Load().config.Config
 	return upstream.Options{
 		Strict: c.Strict, ShareReasoning: c.ShareReasoning, FetchMedia: c.FetchRemoteMedia,
-		FirstByte: c.Limits.FirstByteTimeout, Idle: c.Limits.IdleTimeout,
+		Connect: c.Limits.ConnectTimeout, FirstByte: c.Limits.FirstByteTimeout, Idle: c.Limits.IdleTimeout,
 	}
 }
 

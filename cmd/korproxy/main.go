@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -53,6 +54,7 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	case errors.As(err, &quiet):
 		return quiet.exit
 	}
+	a.json = a.json || slices.Contains(args, "--json") // not read where the command was not understood
 	return a.fail(err)
 }
 
@@ -90,7 +92,13 @@ func (a *app) root() *cobra.Command {
 // fail prints an error and gives the exit status that goes with it. What the
 // user can do stands on a line of its own.
 func (a *app) fail(err error) int {
-	var problems config.Problems
+	var (
+		problems config.Problems
+		problem  config.Problem
+	)
+	if errors.As(err, &problem) && !errors.As(err, &problems) {
+		err = config.Problems{problem}
+	}
 	f := fault.As(err)
 	exit := f.Class().ExitCode()
 	if !a.ran {

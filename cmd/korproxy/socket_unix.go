@@ -21,7 +21,8 @@ func listenSocket(path string) (net.Listener, error) {
 	}
 	// Between binding and chmod the socket would be open to others.
 	old := syscall.Umask(0o177)
-	l, err := net.Listen("unix", path)
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "unix", path)
 	syscall.Umask(old)
 	if err != nil {
 		return nil, err

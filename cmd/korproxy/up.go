@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
 	"github.com/korproxy/korproxy/internal/config"
@@ -129,7 +130,7 @@ func (a *app) downCommand() *cobra.Command {
 			for {
 				select {
 				case <-tick.C:
-					if _, err := c.status(ctx); notRunning(err) {
+					if _, err := c.status(ctx); notRunning(err) && lockFree(p) {
 						a.say(map[string]string{"state": "stopped"}, "KorProxy has stopped")
 						return nil
 					}
@@ -139,6 +140,14 @@ func (a *app) downCommand() *cobra.Command {
 			}
 		},
 	}
+}
+
+// lockFree says whether a daemon that answers no more has gone for good, so
+// that another can be started.
+func lockFree(p config.Paths) bool {
+	l := flock.New(p.LockFile, flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	return err == nil && ok && l.Unlock() == nil
 }
 
 func notRunning(err error) bool {

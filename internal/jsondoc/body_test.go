@@ -29,8 +29,10 @@ func agentBody(tb testing.TB, size int) []byte {
 		file := strings.Repeat(source, 14)
 		id := fmt.Sprintf("call_%06d", i)
 		messages = append(messages,
-			obj{"role": "assistant", "content": nil, "tool_calls": []obj{{"id": id, "type": "function",
-				"function": obj{"name": "tool_1", "arguments": fmt.Sprintf(`{"path":"cache/file%d.go"}`, i)}}}},
+			obj{"role": "assistant", "content": nil, "tool_calls": []obj{{
+				"id": id, "type": "function",
+				"function": obj{"name": "tool_1", "arguments": fmt.Sprintf(`{"path":"cache/file%d.go"}`, i)},
+			}}},
 			obj{"role": "tool", "tool_call_id": id, "content": file})
 		have += len(file) + len(file)/8
 	}

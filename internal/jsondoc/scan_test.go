@@ -18,12 +18,16 @@ func TestScan(t *testing.T) {
 	}{
 		{"empty", ` { } `, nil},
 		{"byte order mark", "\xEF\xBB\xBF{\"a\":1}", []string{"a=1"}},
-		{"every kind", `{"n":null,"b":true , "i":-1.5e3,"s":"x","a":[1,[2]],"o":{"p":{}}}`,
-			[]string{"n=null", "b=true", "i=-1.5e3", `s="x"`, "a=[1,[2]]", `o={"p":{}}`}},
+		{
+			"every kind", `{"n":null,"b":true , "i":-1.5e3,"s":"x","a":[1,[2]],"o":{"p":{}}}`,
+			[]string{"n=null", "b=true", "i=-1.5e3", `s="x"`, "a=[1,[2]]", `o={"p":{}}`},
+		},
 		{"space everywhere", "{\n \"a\" :\t[ 1 , 2 ]\r\n,\"b\" : 2 }\n", []string{"a=[ 1 , 2 ]", "b=2"}},
 		{"brackets in strings", `{"a":["]}",{"}":"{["}],"b":"}"}`, []string{`a=["]}",{"}":"{["}]`, `b="}"`}},
-		{"quotes and backslashes", `{"a":"\\","b":"\\\"","c":["\"]\\\\"],"d":"\\\\\\\""}`,
-			[]string{`a="\\"`, `b="\\\""`, `c=["\"]\\\\"]`, `d="\\\\\\\""`}},
+		{
+			"quotes and backslashes", `{"a":"\\","b":"\\\"","c":["\"]\\\\"],"d":"\\\\\\\""}`,
+			[]string{`a="\\"`, `b="\\\""`, `c=["\"]\\\\"]`, `d="\\\\\\\""`},
+		},
 		{"escaped name", `{"mod\u0065l":1,"":2}`, []string{"model=1", "=2"}},
 		{"repeated name", `{"a":1,"a":2}`, []string{"a=1", "a=2"}},
 	} {

@@ -6,6 +6,8 @@ package account
 import (
 	"context"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/secret"
@@ -27,7 +29,20 @@ type Keys struct {
 	// Store opens the secret store; it is called when a stored key is wanted,
 	// and not before, as a keyring may take its time.
 	Store func() (Store, error)
+
+	mu     sync.Mutex // guards recent
+	recent map[string]recentKey
 }
+
+// recentKey is a stored key as it was read a moment ago.
+type recentKey struct {
+	key   secret.Value
+	until time.Time
+}
+
+// keyLife is how long a stored key is used before it is read again. A keyring
+// or an encrypted file takes longer than all else that is done with a request.
+const keyLife = 5 * time.Second
 
 // Key gives the key of an account.
 func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (secret.Value, error) {
@@ -38,12 +53,9 @@ func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (sec
 		return secret.Value{}, fault.New(fault.KeyNotStored, "the environment variable %s of the account %s is not set for the daemon", a.KeyEnv, a.Label())
 	}
 	if a.Name != proxy.ImplicitAccount {
-		store, err := k.Store()
+		v, err := k.stored(ctx, SecretName(a))
 		if err == nil {
-			var v secret.Value
-			if v, err = store.Get(ctx, SecretName(a)); err == nil {
-				return v, nil
-			}
+			return v, nil
 		}
 		if v, ok := k.environment(p); ok {
 			return v, nil
@@ -54,6 +66,39 @@ func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (sec
 		return v, nil
 	}
 	return secret.Value{}, fault.New(fault.KeyNotStored, "no key was found for %s", a.Label())
+}
+
+// stored reads a key from the secret store, unless it did so a moment ago. When
+// the moment is over one request reads it again while others use it as it was.
+func (k *Keys) stored(ctx context.Context, name string) (secret.Value, error) {
+	now := time.Now()
+	k.mu.Lock()
+	r, ok := k.recent[name]
+	if ok && now.Before(r.until) {
+		k.mu.Unlock()
+		return r.key, nil
+	}
+	if k.recent == nil {
+		k.recent = map[string]recentKey{}
+	}
+	if ok {
+		r.until = now.Add(keyLife)
+		k.recent[name] = r
+	}
+	k.mu.Unlock()
+	store, err := k.Store()
+	var v secret.Value
+	if err == nil {
+		v, err = store.Get(ctx, name)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		delete(k.recent, name)
+		return secret.Value{}, err
+	}
+	k.recent[name] = recentKey{v, now.Add(keyLife)}
+	return v, nil
 }
 
 func (k *Keys) environment(p *proxy.Provider) (secret.Value, bool) {

@@ -41,7 +41,10 @@ func (e *anthropicWriter) turn(t proxy.Turn, last bool) {
 	case proxy.RoleSystem:
 		role = "system"
 	}
-	parts := t.Parts
+	parts, named := spoken(t)
+	if named {
+		e.lose(approximated("messages: name", "put before the text"))
+	}
 	if n := len(parts); last && role == "assistant" && n > 0 && parts[n-1].Kind == proxy.PartText {
 		// Anthropic refuses words to go on from that end in white space.
 		trimmed := parts[n-1]
@@ -53,9 +56,6 @@ func (e *anthropicWriter) turn(t proxy.Turn, last bool) {
 	w.Key("content")
 	w.BeginArray()
 	start := len(w.Buf)
-	if t.Name != "" && role == "user" {
-		e.lose(dropped("messages: name"))
-	}
 	for _, p := range parts {
 		e.part(p, string(t.Role))
 	}

@@ -204,6 +204,9 @@ func anthropicMedia(part *proxy.Part, b jsondoc.Value, field string) error {
 		m.Data = plainBytes(src.Get("data"))
 	case kind.Equal("url"):
 		err = stringField(&m.URL, field+".url", src.Get("url"))
+		if part.Kind == proxy.PartFile {
+			m.MIME = "application/pdf" // the only kind it follows links to
+		}
 	case kind.Equal("file"):
 		err = stringField(&m.FileID, field+".file_id", src.Get("file_id"))
 	case kind.Equal("text"):

@@ -175,6 +175,8 @@ func TestAnthropicEncodeRequest(t *testing.T) {
 				{Field: "messages", Note: "a turn of which nothing could be sent", Approximated: true}}},
 		{name: "the words to go on from", r: proxy.Request{Turns: []proxy.Turn{{Role: proxy.RoleUser, Parts: textOf("hi")}, {Role: proxy.RoleAssistant, Parts: textOf("It is \n")}}},
 			want: `"max_tokens":8192,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]},{"role":"assistant","content":[{"type":"text","text":"It is"}]}]`},
+		{name: "who speaks", r: proxy.Request{Turns: []proxy.Turn{{Role: proxy.RoleUser, Name: "Ann", Parts: textOf("hi")}}}, want: `"max_tokens":8192,"messages":[{"role":"user","content":[{"type":"text","text":"Ann: hi"}]}]`,
+			losses: []proxy.Loss{{Field: "messages: name", Note: "put before the text", Approximated: true}}},
 		{name: "tools", r: proxy.Request{Turns: hi, Choice: proxy.Choice{Mode: proxy.ChoiceTool, Names: []string{"f"}}, SerialTools: true, Tools: []proxy.Tool{
 			{Name: "f", Description: lit("d"), Schema: []byte(`{"type":"object","properties":{"a":{}}}`), Strict: &yes, Cache: &proxy.CacheMark{}}, {Name: "c", Custom: true}, {Hosted: "web_search", Origin: proxy.OpenAIResponses}}},
 			want: `"max_tokens":8192,` + said + `,"tools":[{"name":"f","description":"d","input_schema":{"type":"object","properties":{"a":{}}},"cache_control":{"type":"ephemeral"}},` +

@@ -26,6 +26,7 @@ var Fillers = map[string]Filler{
 	"openai":      {Surface: proxy.OpenAIChat, Path: "/completions", Codec: completionsCodec{}, Encode: completionsCodec{}.EncodeRequest, Base: sameBase},
 	"deepseek":    {Surface: proxy.OpenAIChat, Path: "/completions", Codec: completionsCodec{}, Encode: completionsCodec{}.EncodeRequest, Base: betaBase},
 	"mistral-fim": {Surface: proxy.OpenAIChat, Path: "/fim/completions", Codec: chatCodec{}, Encode: encodeMistralFIM, Base: sameBase},
+	"ollama":      {Surface: proxy.Ollama, Path: "/api/generate", Codec: ollamaCodec{}, Encode: ollamaCodec{}.EncodeRequest, Base: sameBase},
 	"infill":      {Surface: proxy.OpenAIChat, Path: "/infill", Codec: infillCodec{}, Encode: encodeInfill, Base: rootBase},
 }
 

@@ -40,7 +40,8 @@ func TestGeminiRequestsSurviveTheCodec(t *testing.T) {
 //     function is of the user, results come first, neighbours are one
 //   - an instruction has no role; thought:false and empty texts without a
 //     signature are absent; ids of calls are absent, as they may be made up
-//   - a text alone in a response stands under output, or error
+//   - a value alone in a response stands under output, or error; an object
+//     alone is the response
 //   - parameters are JSON schema, and so is responseSchema; the function
 //     declarations are one entry of tools, before the others
 //   - the type TEXT of an answer, text/plain and mode unspecified are absent;
@@ -138,8 +139,14 @@ func normalParts(v any) []any {
 				res["response"] = jsonObject{"output": ""}
 			}
 			if response, ok := res["response"].(jsonObject); ok && len(response) == 1 {
-				if text, ok := response["result"].(string); ok {
-					res["response"] = jsonObject{"output": text}
+				for _, key := range []string{"result", "output"} {
+					switch value := response[key].(type) {
+					case nil:
+					case jsonObject:
+						res["response"] = value
+					default:
+						res["response"] = jsonObject{"output": value}
+					}
 				}
 			}
 			if parts, ok := res["parts"].([]any); ok && len(parts) == 0 {

@@ -273,6 +273,9 @@ func (e *geminiWriter) extras() {
 	if e.r.CacheKey != "" {
 		e.lose(dropped("prompt_cache_key"))
 	}
+	if hasCacheMarks(e.r) {
+		e.lose(dropped("cache_control")) // caches work by themselves here
+	}
 	if !e.same() {
 		for _, l := range extraLosses(e.r) {
 			e.lose(l)
@@ -285,6 +288,15 @@ func (e *geminiWriter) extras() {
 			e.w.Raw(f.Raw)
 		}
 	}
+}
+
+func hasCacheMarks(r *proxy.Request) bool {
+	marked := func(parts []proxy.Part) bool {
+		return slices.ContainsFunc(parts, func(p proxy.Part) bool { return p.Cache != nil })
+	}
+	return r.AutoCache != nil || marked(r.System) ||
+		slices.ContainsFunc(r.Tools, func(t proxy.Tool) bool { return t.Cache != nil }) ||
+		slices.ContainsFunc(r.Turns, func(t proxy.Turn) bool { return marked(t.Parts) })
 }
 
 func (geminiCodec) DecodeCount(doc *jsondoc.Doc) (int64, error) {

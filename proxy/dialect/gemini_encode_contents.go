@@ -39,8 +39,9 @@ func (e *geminiWriter) turn(t proxy.Turn) {
 	if t.Role == proxy.RoleAssistant {
 		role = "model"
 	}
-	if t.Name != "" && role == "user" {
-		e.lose(dropped("messages: name"))
+	parts, named := spoken(t)
+	if named {
+		e.lose(approximated("messages: name", "put before the text"))
 	}
 	w.BeginObject()
 	w.Str("role", role)
@@ -48,7 +49,7 @@ func (e *geminiWriter) turn(t proxy.Turn) {
 	w.BeginArray()
 	start := len(w.Buf)
 	signed := false // a call of this turn had its signature
-	for _, p := range t.Parts {
+	for _, p := range parts {
 		if p.Kind == proxy.PartToolCall {
 			e.call(p, !signed)
 			signed = true
@@ -173,15 +174,20 @@ func (e *geminiWriter) result(p proxy.Part) {
 	e.id(r.CallID)
 	w.Str("name", firstOf(r.Name, "tool"))
 	w.Key("response")
-	if len(r.Object) > 0 {
+	if len(r.Object) > 0 && r.Object[0] == '{' && !r.IsError {
 		w.Raw(r.Object)
 	} else {
 		w.BeginObject()
-		key := "output"
 		if r.IsError {
-			key = "error"
+			w.Key("error")
+		} else {
+			w.Key("output")
 		}
-		w.LitField(key, jsondoc.JoinLits("\n", texts...))
+		if len(r.Object) > 0 {
+			w.Raw(r.Object)
+		} else {
+			w.Lit(jsondoc.JoinLits("\n", texts...))
+		}
 		w.EndObject()
 	}
 	if len(media) > 0 {

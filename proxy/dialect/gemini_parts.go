@@ -106,17 +106,18 @@ func geminiCall(p geminiPart) proxy.Part {
 	return proxy.Part{Kind: proxy.PartToolCall, Call: call, Opaque: geminiSignature(p.signature)}
 }
 
-// geminiResult reads a functionResponse. A response that is nothing but a text
-// under one of the usual names is that text, as other dialects have it.
+// geminiResult reads a functionResponse. A response that is nothing but a value
+// under one of the usual names is that value, as other dialects have it.
 func geminiResult(p geminiPart) proxy.Part {
 	res := &proxy.Result{CallID: p.data.Get("id").String(), Name: p.data.Get("name").String()}
 	response := p.data.Get("response")
-	if text, isError, ok := wrappedText(response); ok {
-		res.IsError = isError
-		res.Parts = []proxy.Part{{Kind: proxy.PartText, Text: text}}
-	} else if response.Len() > 0 {
-		res.Object = response.Raw()
-		res.IsError = !response.Get("error").IsNull() && !response.Get("output").Exists() && !response.Get("result").Exists()
+	value, isError := unwrapped(response)
+	res.IsError = isError
+	switch {
+	case value.Kind() == jsondoc.String:
+		res.Parts = []proxy.Part{{Kind: proxy.PartText, Text: value.Lit()}}
+	case !value.IsNull() && (value.Kind() != jsondoc.Object || value.Len() > 0):
+		res.Object = value.Raw()
 	}
 	for _, in := range p.data.Get("parts").Elems() {
 		if part := readGeminiPart(in); part.kind == "inlineData" || part.kind == "fileData" {
@@ -126,22 +127,22 @@ func geminiResult(p geminiPart) proxy.Part {
 	return proxy.Part{Kind: proxy.PartToolResult, Result: res}
 }
 
-// wrappedText takes the text out of {"output": …}, {"result": …} or
-// {"error": …}.
-func wrappedText(v jsondoc.Value) (text jsondoc.Lit, isError, ok bool) {
+// unwrapped takes the value out of {"output": …}, {"result": …} or
+// {"error": …}; a response of another form is returned as it is.
+func unwrapped(v jsondoc.Value) (value jsondoc.Value, isError bool) {
 	if v.Len() != 1 {
-		return nil, false, false
+		return v, v.Get("error").Kind() == jsondoc.String && !v.Get("output").Exists() && !v.Get("result").Exists()
 	}
 	for key, m := range v.Fields() {
 		switch string(key) {
 		case "output", "result", "error":
-			return m.Lit(), string(key) == "error", m.Kind() == jsondoc.String
+			return m, string(key) == "error"
 		}
 	}
-	return nil, false, false
+	return v, false
 }
 
-// appendSignature writes a part's signature where Gemini made it.
+// writeSignature writes a part's signature where Gemini made it.
 func writeSignature(w *jsondoc.Writer, o *proxy.Opaque) {
 	if sig := ownSignature(o); sig != "" {
 		w.Str("thoughtSignature", sig)
@@ -164,7 +165,10 @@ func writeGeminiMedia(w *jsondoc.Writer, p proxy.Part) {
 		uri := firstOf(m.URL, m.FileID)
 		w.Key("fileData")
 		w.BeginObject()
-		if mime = firstOf(mime, mimeOfName(uri)); mime != "" {
+		if mime = firstOf(mime, mimeOfName(uri)); mime == "" && p.Kind == proxy.PartImage {
+			mime = "image/jpeg" // Google wants a type, and looks for itself
+		}
+		if mime != "" {
 			w.Str("mimeType", mime)
 		}
 		w.Str("fileUri", uri)

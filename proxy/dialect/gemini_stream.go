@@ -21,7 +21,7 @@ type geminiDecoder struct {
 	open    proxy.PartKind
 	opaque  *proxy.Opaque // of the open part
 	call    *partialArgs  // of an open call that comes in pieces
-	usage   proxy.Usage // the newest: counts are of the whole, and may fall
+	usage   proxy.Usage   // the newest: counts are of the whole, and may fall
 	reason  proxy.Reason
 	ended   bool // a finish reason came
 	failed  *fault.Error

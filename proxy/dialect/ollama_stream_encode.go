@@ -21,6 +21,7 @@ type ollamaEncoder struct {
 	call     proxy.Call
 	args     []byte // of the open call so far, the inside of a JSON string
 	calls    int
+	aside    bool // the open text is commentary, no part of the answer
 	usage    proxy.Usage
 	finish   *proxy.Finish
 }
@@ -33,6 +34,7 @@ func (*ollamaEncoder) Ping(dst []byte) []byte { return dst }
 func (e *ollamaEncoder) Event(dst []byte, ev *proxy.Event) []byte {
 	switch ev.Kind {
 	case proxy.EventPartStart:
+		e.aside = ev.Phase == "commentary"
 		if ev.Part == proxy.PartToolCall {
 			e.call, e.args = proxy.Call{ID: ev.ID, Name: ev.Name, Custom: ev.Custom}, e.args[:0]
 		}
@@ -60,13 +62,13 @@ func (e *ollamaEncoder) delta(dst []byte, ev *proxy.Event) []byte {
 	if ev.Text.Empty() {
 		return dst
 	}
-	switch ev.Part {
-	case proxy.PartToolCall:
+	switch {
+	case ev.Part == proxy.PartToolCall:
 		e.args = append(e.args, ev.Text.Inner()...)
 		return dst
-	case proxy.PartText, proxy.PartRefusal:
+	case ev.Part == proxy.PartText && !e.aside, ev.Part == proxy.PartRefusal:
 		dst = append(e.open(dst, ""), ev.Text...)
-	case proxy.PartReasoning:
+	case ev.Part == proxy.PartText, ev.Part == proxy.PartReasoning:
 		dst = append(e.open(dst, `"","thinking":`), ev.Text...)
 	default:
 		return dst

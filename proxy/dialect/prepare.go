@@ -79,12 +79,9 @@ type preparer struct {
 }
 
 func (p *preparer) lose(l proxy.Loss) {
-	for _, have := range p.Losses {
-		if have == l {
-			return
-		}
+	if !slices.Contains(p.Losses, l) {
+		p.Losses = append(p.Losses, l)
 	}
-	p.Losses = append(p.Losses, l)
 }
 
 func (p *preparer) is(ds ...proxy.Dialect) bool { return slices.Contains(ds, p.t.Dialect) }

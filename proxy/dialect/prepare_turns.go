@@ -58,6 +58,7 @@ func (p *preparer) clean(parts []proxy.Part) []proxy.Part {
 				continue
 			}
 			if !p.is(proxy.AnthropicMessages) && billingHeader(part.Text) {
+				p.lose(dropped("x-anthropic-billing-header"))
 				continue
 			}
 		case proxy.PartReasoning:

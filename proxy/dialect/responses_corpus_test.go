@@ -223,6 +223,12 @@ func normalResponses(t *testing.T, body []byte) jsonObject {
 	if r, ok := o["reasoning"].(jsonObject); ok && len(r) == 0 {
 		delete(o, "reasoning")
 	}
+	normalInput(o)
+	return o
+}
+
+// normalInput makes instructions and input one spelling.
+func normalInput(o jsonObject) {
 	var instructions []string
 	if text, _ := o["instructions"].(string); text != "" {
 		instructions = append(instructions, text)
@@ -270,7 +276,6 @@ func normalResponses(t *testing.T, body []byte) jsonObject {
 		delete(o, "tool_choice")
 		delete(o, "parallel_tool_calls")
 	}
-	return o
 }
 
 func sameSpeaker(before any, item jsonObject) bool {

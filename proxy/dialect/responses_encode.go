@@ -252,15 +252,17 @@ func writeResponsesFormat(w *jsondoc.Writer, f proxy.Format) {
 // state says what the provider shall keep: nothing, unless the caller of an
 // OpenAI dialect said otherwise.
 func (e *responsesWriter) state() {
-	if raw := extra(e.r, "store"); raw != nil && e.family() {
+	switch raw := extra(e.r, "store"); {
+	case e.refused("store"):
+	case raw != nil && e.family():
 		e.w.RawField("store", raw)
-	} else {
+	default:
 		e.w.BoolField("store", false)
 	}
 	if e.same() && e.r.PreviousID != "" {
 		e.w.Str("previous_response_id", e.r.PreviousID)
 	}
-	if e.r.CacheKey != "" {
+	if e.r.CacheKey != "" && !e.refused("prompt_cache_key") {
 		e.w.Str("prompt_cache_key", e.r.CacheKey)
 	}
 	if e.r.AutoCache != nil {

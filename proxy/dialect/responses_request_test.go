@@ -257,7 +257,7 @@ func TestResponsesEncodeRequest(t *testing.T) {
 			want: `"input":[]`, losses: []proxy.Loss{{Field: "reasoning of earlier turns"}}},
 		{name: "a schema", r: proxy.Request{Format: proxy.Format{Kind: "schema", Schema: []byte(`{"type":"object"}`), Strict: &yes}},
 			want: `"input":[],"text":{"format":{"type":"json_schema","name":"answer","schema":{"type":"object"},"strict":true}}`},
-		{name: "parameters the model refused", r: proxy.Request{Reasoning: proxy.Reasoning{Effort: "low", Show: true}}, t: Target{Policy: proxy.Policy{Drop: []string{"include", "reasoning.summary"}}}, want: `"input":[],"reasoning":{"effort":"low"}`},
+		{name: "edge 50: parameters the model refused", r: proxy.Request{Reasoning: proxy.Reasoning{Effort: "low", Show: true}, CacheKey: "k"}, t: Target{Policy: proxy.Policy{Drop: []string{"include", "reasoning.summary", "store", "prompt_cache_key"}}}, want: `"input":[],"reasoning":{"effort":"low"}}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var w jsondoc.Writer

@@ -23,7 +23,7 @@ func (responsesCodec) NewEncoder(c *Caller) Encoder {
 	}
 	// The request's bytes are the caller's whole body and not kept.
 	kept := &Caller{ID: c.ID, Model: c.Model, Created: c.Created}
-	return &responsesEncoder{obj: responseObject{c: kept, settings: settings}, known: ownTools(callerTools(c))}
+	return &responsesEncoder{obj: responseObject{c: kept, settings: settings}, known: ownTools(callerTools(c)), keep: storing(c)}
 }
 
 // ownTools lets go of what of tools lies in the request's bytes.
@@ -44,6 +44,7 @@ func ownTools(known callerTool) callerTool {
 type responsesEncoder struct {
 	obj   responseObject
 	known callerTool
+	keep  bool // the caller may name the items later
 	seq   int64
 	items int    // items begun
 	done  []byte // finished items, between commas
@@ -226,12 +227,12 @@ func (e *responsesEncoder) itemEvent(dst []byte, kind string) []byte {
 func (e *responsesEncoder) item(dst, raw []byte) []byte {
 	dst = endEvent(append(e.itemEvent(dst, "response.output_item.added"), raw...))
 	dst = endEvent(append(e.itemEvent(dst, "response.output_item.done"), raw...))
-	e.keep(raw)
+	e.finished(raw)
 	return dst
 }
 
-// keep puts a finished item aside for the last event.
-func (e *responsesEncoder) keep(item []byte) {
+// finished puts a finished item aside for the last event.
+func (e *responsesEncoder) finished(item []byte) {
 	if len(e.done) > 0 {
 		e.done = append(e.done, ',')
 	}
@@ -338,6 +339,6 @@ func (e *responsesEncoder) partEnd(dst []byte) []byte {
 		writeMessageItem(&w, e.id, e.phase, e.open, full)
 	}
 	dst = endEvent(append(e.itemEvent(dst, "response.output_item.done"), w.Bytes()...))
-	e.keep(w.Bytes())
+	e.finished(w.Bytes())
 	return dst
 }

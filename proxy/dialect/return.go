@@ -24,6 +24,7 @@ type Return struct {
 	used   map[string]bool
 	schema map[int]bool // parts that are the schema tool's call
 	calls  int
+	out    proxy.Event // what is passed on: one for all, as it escapes
 }
 
 // NewReturn prepares the way back to c from origin.
@@ -46,7 +47,8 @@ func (r *Return) Event(e *proxy.Event, yield func(*proxy.Event) error) error {
 	if r.fold != nil {
 		r.fold.Add(e)
 	}
-	out := *e
+	r.out = *e
+	out := &r.out
 	switch {
 	case e.Kind == proxy.EventPartStart && e.Part == proxy.PartToolCall:
 		if r.p.Schema && e.Name == schemaTool {
@@ -65,9 +67,9 @@ func (r *Return) Event(e *proxy.Event, yield func(*proxy.Event) error) error {
 		r.remember()
 	}
 	if r.fences != nil {
-		return r.fences.Event(&out, func(e *proxy.Event) error { return r.cut.Event(e, yield) })
+		return r.fences.Event(out, func(e *proxy.Event) error { return r.cut.Event(e, yield) })
 	}
-	return r.cut.Event(&out, yield)
+	return r.cut.Event(out, yield)
 }
 
 // Answer changes a whole answer for the caller.

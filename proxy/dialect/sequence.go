@@ -17,6 +17,7 @@ type Sequencer struct {
 	open           int // incoming index of the open part, -1
 	parts          []sequenced
 	usage          proxy.Usage
+	out            proxy.Event // what is given to enc: one for all, as it escapes
 }
 
 // sequenced is the state of one incoming part.
@@ -60,7 +61,8 @@ func (s *Sequencer) Event(dst []byte, e *proxy.Event) []byte {
 		dst = s.partEvent(dst, e)
 	case proxy.EventUsage:
 		s.usage.Merge(e.Usage)
-		dst = s.enc.Event(dst, &proxy.Event{Kind: proxy.EventUsage, Usage: s.usage})
+		s.out = proxy.Event{Kind: proxy.EventUsage, Usage: s.usage}
+		dst = s.enc.Event(dst, &s.out)
 	case proxy.EventFinish:
 		dst = s.finish(dst, e)
 	case proxy.EventError:
@@ -120,9 +122,9 @@ func (s *Sequencer) partEvent(dst []byte, e *proxy.Event) []byte {
 		if p.kind == proxy.PartToolCall {
 			p.args.feed(e.Text.Inner())
 		}
-		out := *e
-		out.Index, out.Part = p.out, p.kind
-		dst = s.enc.Event(dst, &out)
+		s.out = *e
+		s.out.Index, s.out.Part = p.out, p.kind
+		dst = s.enc.Event(dst, &s.out)
 	default:
 		dst = s.end(dst, e)
 	}
@@ -140,18 +142,18 @@ func (s *Sequencer) begin(dst []byte, e *proxy.Event) []byte {
 	p := &s.parts[e.Index]
 	p.out, s.open = s.next, e.Index
 	s.next++
-	out := *e
-	out.Index = p.out
-	return s.enc.Event(dst, &out)
+	s.out = *e
+	s.out.Index = p.out
+	return s.enc.Event(dst, &s.out)
 }
 
 // end closes the open part and lets the next waiting one go on.
 func (s *Sequencer) end(dst []byte, e *proxy.Event) []byte {
 	p := &s.parts[e.Index]
-	out := *e
-	out.Index, out.Part = p.out, p.kind
+	s.out = *e
+	s.out.Index, s.out.Part = p.out, p.kind
 	p.done, s.open = true, -1
-	dst = s.enc.Event(dst, &out)
+	dst = s.enc.Event(dst, &s.out)
 	for i := range s.parts {
 		if len(s.parts[i].waiting) == 0 {
 			continue

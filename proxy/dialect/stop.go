@@ -47,6 +47,9 @@ func (c *Cutter) Event(e *proxy.Event, yield func(*proxy.Event) error) error {
 		}
 		return nil
 	}
+	if e.Kind == proxy.EventUsage || e.Kind == proxy.EventPing {
+		return yield(e) // some come between the pieces of a text
+	}
 	if e.Kind != proxy.EventDelta || e.Part != proxy.PartText {
 		if err := c.flush(len(c.held), yield); err != nil {
 			return err

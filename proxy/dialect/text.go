@@ -65,3 +65,18 @@ func decodedText(m *proxy.Media, mime string) (jsondoc.Lit, bool) {
 	}
 	return jsondoc.QuoteBytes(bytes.TrimPrefix(raw[:n], utf8BOM)), true
 }
+
+// spoken are the parts of a turn. Where a dialect has no place for the
+// speaker's name it stands before the first text.
+func spoken(t proxy.Turn) (parts []proxy.Part, named bool) {
+	if t.Name == "" || t.Role != proxy.RoleUser {
+		return t.Parts, false
+	}
+	for i, p := range t.Parts {
+		if p.Kind == proxy.PartText && p.Raw == nil {
+			p.Text = jsondoc.JoinLits("", jsondoc.Quote(t.Name+": "), p.Text)
+			return append(append(t.Parts[:i:i], p), t.Parts[i+1:]...), true
+		}
+	}
+	return t.Parts, false
+}

@@ -153,3 +153,34 @@ func FuzzVendorFrames(f *testing.F) {
 		}
 	})
 }
+
+// Deltas are what streams are made of: translating one allocates nothing.
+func TestVendorDeltasAllocateNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		codec       Codec
+		open, delta string
+	}{
+		"anthropic": {anthropicCodec{}, claudeBlock("0", `{"type":"text","text":""}`), claudeDelta("0", `{"type":"text_delta","text":"some words\n"}`)},
+		"gemini":    {geminiCodec{}, geminiChunk(`{"text":"a"}`, ""), geminiChunk(`{"text":"some words\n"}`, `,"index":0`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, to := range vendorCodecs {
+				dec, enc := c.codec.NewDecoder(), to.NewEncoder(chatCaller())
+				out := make([]byte, 0, 4096)
+				step := func(e *proxy.Event) error {
+					out = enc.Event(out[:0], e)
+					return nil
+				}
+				delta := []byte(c.delta)
+				for _, frame := range []string{c.open, c.delta} {
+					if err := dec.Frame(nil, []byte(frame), step); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if n := testing.AllocsPerRun(100, func() { _ = dec.Frame(nil, delta, step) }); n > 0 {
+					t.Errorf("to %s: %v allocations", to.Dialect(), n)
+				}
+			}
+		})
+	}
+}

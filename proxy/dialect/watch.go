@@ -77,7 +77,7 @@ func (w *Watch) End() (*fault.Error, bool) {
 }
 
 var (
-	wordError       = []byte(`"error"`)
+	wordError       = []byte(`"error":`) // never inside a string, where quotes are escaped
 	wordFinish      = []byte(`"finish_reason":"`)
 	wordFinishLoose = []byte(`"finish_reason": "`)
 	wordUsage       = []byte(`"usage"`)
@@ -143,9 +143,9 @@ func (w *Watch) chat(data []byte) {
 	w.plain(data)
 }
 
-// plain marks content, or reports a frame that is nothing but an error.
+// plain marks content, or reports a frame that has an error.
 func (w *Watch) plain(data []byte) {
-	if !bytes.Contains(data[:min(len(data), 64)], wordError) || !w.isError(data) {
+	if !bytes.Contains(data, wordError) || !w.isError(data) {
 		w.content = true
 	}
 }
@@ -159,7 +159,7 @@ func (w *Watch) isError(data []byte) bool {
 	if root.Kind() == jsondoc.Array {
 		root = root.Index(0)
 	}
-	if e := root.Get("error"); e.IsNull() || root.Get("choices").Len() > 0 {
+	if e := root.Get("error"); e.IsNull() {
 		return false
 	}
 	w.failed = w.codec.DecodeError(200, data)
@@ -167,6 +167,9 @@ func (w *Watch) isError(data []byte) bool {
 }
 
 func (w *Watch) responses(name, data []byte) {
+	if len(name) == 0 && w.doc.Reset(data) == nil {
+		name = []byte(w.doc.Root().Get("type").String()) // relays leave the event line out
+	}
 	switch string(name) {
 	case "response.completed", "response.incomplete":
 		w.ended = true

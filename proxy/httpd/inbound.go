@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/rand"
 	"encoding/base32"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -31,9 +32,13 @@ func newID() string {
 	return idEncoding.EncodeToString(b[:])
 }
 
-// gemini serves Gemini's operations, whose paths are models/NAME:VERB.
+// gemini serves Gemini's operations, whose paths are models/NAME:VERB, or
+// PROVIDER/NAME:VERB from callers that write "models/" before bare names only.
 func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
-	_, rest, _ := strings.Cut(r.URL.Path, "/models/")
+	_, rest, found := strings.Cut(r.URL.Path, "/models/")
+	if !found {
+		rest = strings.TrimPrefix(r.URL.Path, "/v1beta/")
+	}
 	i := strings.LastIndexByte(rest, ':')
 	if i < 0 {
 		s.refuse(w, r, fault.New(fault.NoRoute, "nothing is served at POST %s", r.URL.Path))
@@ -74,7 +79,7 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e
 			if !out.answering {
 				panic(p)
 			}
-			if p != http.ErrAbortHandler {
+			if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				s.logPanic(w, r, p)
 			}
 			panic(http.ErrAbortHandler)
@@ -82,7 +87,9 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e
 	}()
 	body, err := s.readBody(w, r)
 	if err == nil {
-		in.Body = body
+		if in.Body = body; in.Dialect == proxy.OpenAIResponses {
+			in.Body, _ = s.items.Resolve(body)
+		}
 		err = peek(in)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -18,7 +19,7 @@ type Status struct {
 	PID      int       `json:"pid"`
 	Version  string    `json:"version"`
 	Address  string    `json:"address"` // the base URL of the port
-	Started  time.Time `json:"started"`
+	Started  time.Time `json:"started,omitzero"`
 	Open     int64     `json:"open_requests"`
 	Accounts int       `json:"accounts"`
 	Sandbox  bool      `json:"sandbox"` // no account: the built-in provider answers
@@ -151,7 +152,7 @@ func (s *Server) problem(w http.ResponseWriter, err error) {
 	_, _ = w.Write(b)
 }
 
-// Info is a model as the management API shows it.
+// Info is a model of Models as the management API shows it.
 func Info(m proxy.Model) ModelInfo {
-	return ModelInfo{ID: m.Provider + "/" + m.ID, Provider: m.Provider, Model: m.ID, Context: m.Context, Output: m.Output}
+	return ModelInfo{ID: m.ID, Provider: m.Provider, Model: strings.TrimPrefix(m.ID, m.Provider+"/"), Context: m.Context, Output: m.Output}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
 )
 
 // Settings are what the server works by. They may change between requests.
@@ -56,6 +57,7 @@ type Server struct {
 	Options
 	draining atomic.Bool
 	open     atomic.Int64 // requests under way
+	items    *dialect.Items
 	quiet    chan struct{} // closed when the last request has ended while draining
 	callers  http.Handler  // the port
 	admin    http.Handler  // the socket
@@ -66,7 +68,7 @@ type Server struct {
 
 // New makes a Server. Serve starts it.
 func New(o Options) *Server {
-	s := &Server{Options: o, quiet: make(chan struct{})}
+	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems()}
 	s.callers = s.recovered(s.guarded(s.routes()))
 	s.admin = s.recovered(s.management())
 	return s
@@ -158,6 +160,7 @@ func (s *Server) routes() http.Handler {
 	r.Get("/v1beta/models/*", s.oneModel)
 	r.Post("/v1beta/models/*", s.gemini)
 	r.Post("/v1/models/*", s.gemini)
+	r.Post("/v1beta/*", s.gemini) // the AI SDK leaves "models/" out before a name with a slash
 	s.ollamaRoutes(r)
 	r.Get("/", s.root)
 	r.Head("/", s.root)

@@ -1,11 +1,12 @@
 package httpd
 
 import (
+	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
@@ -24,15 +25,8 @@ const (
 	headerRoute    = "X-Korproxy-Route"
 )
 
-// keepAlive is how long a translated stream may be silent before the caller
-// is told that it is alive.
-const keepAlive = 15 * time.Second
-
 // stalled is how long a caller may take to read what is written to it.
 const stalled = 5 * time.Minute
-
-// copySize is how much of a stream is passed on at once.
-const copySize = 4 << 10
 
 // caller is what the codecs need to know of the request they answer.
 func caller(in *proxy.Inbound) *dialect.Caller {
@@ -129,9 +123,7 @@ func lossHeader(losses []proxy.Loss) string {
 
 // copyHeader gives the caller the provider's headers.
 func copyHeader(h, from http.Header) {
-	for name, values := range from {
-		h[name] = values
-	}
+	maps.Copy(h, from)
 }
 
 // passWhole gives a whole answer on as it came.
@@ -162,7 +154,7 @@ func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *pro
 	out.answering = true
 	w.WriteHeader(reply.Status)
 	rc := http.NewResponseController(w)
-	buf := make([]byte, copySize)
+	buf := reply.Buffer
 	var last byte
 	deadline := time.Time{}
 	for {
@@ -227,135 +219,6 @@ func streamHeaders(h http.Header) {
 	h["X-Accel-Buffering"] = []string{"no"}
 }
 
-// writeStream translates a stream, or makes one of a whole answer.
-func (s *Server) writeStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
-	enc := dialect.For(in.Dialect).NewEncoder(callerFor(in, reply.Request))
-	in.Body, reply.Request = nil, nil // not needed any more, and the stream may last
-	h := w.Header()
-	h["Content-Type"] = []string{enc.ContentType()}
-	streamHeaders(h)
-	out.answering = true
-	w.WriteHeader(http.StatusOK)
-	p := &pump{w: w, rc: http.NewResponseController(w), seq: dialect.NewSequencer(enc), enc: enc}
-	p.step = p.event
-	p.timer = time.AfterFunc(keepAlive, p.ping)
-	defer p.stop()
-	var err error
-	if reply.Answer != nil {
-		err = p.round(func() error { return dialect.Unfold(reply.Answer, p.step) })
-	} else {
-		for err == nil {
-			err = reply.Events.Next(p.begin())
-			if werr := p.flush(); werr != nil {
-				out.left()
-				return
-			}
-			out.first()
-		}
-	}
-	if err != nil && err != io.EOF {
-		p.round(func() error {
-			return p.event(&proxy.Event{Kind: proxy.EventError, Err: fault.As(err)})
-		})
-	}
-	out.usage = p.seq.Usage()
-	if p.failed != nil {
-		out.fail(p.failed)
-	}
-	p.close()
-}
-
-// pump writes the events of one stream. The keep-alive timer writes too, so
-// the writing is guarded.
-type pump struct {
-	mu       sync.Mutex // guards what follows
-	w        http.ResponseWriter
-	rc       *http.ResponseController
-	seq      *dialect.Sequencer
-	enc      dialect.Encoder
-	buf      []byte
-	deadline time.Time
-	done     bool
-	failed   *fault.Error
-
-	timer *time.Timer
-	step  func(*proxy.Event) error
-}
-
-// begin gives the function that takes the events of one read.
-func (p *pump) begin() func(*proxy.Event) error { return p.step }
-
-func (p *pump) event(e *proxy.Event) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if e.Kind == proxy.EventError {
-		p.failed = e.Err
-	}
-	p.buf = p.seq.Event(p.buf, e)
-	return nil
-}
-
-// round takes events and writes them.
-func (p *pump) round(events func() error) error {
-	if err := events(); err != nil {
-		return err
-	}
-	return p.flush()
-}
-
-// flush writes what the events of one read came to: one write, one flush.
-func (p *pump) flush() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.send()
-}
-
-// send writes the buffer. The caller holds mu.
-func (p *pump) send() error {
-	if len(p.buf) == 0 {
-		return nil
-	}
-	p.timer.Reset(keepAlive)
-	p.deadline = extend(p.rc, p.deadline)
-	_, err := p.w.Write(p.buf)
-	if cap(p.buf) > 64<<10 {
-		p.buf = nil
-	}
-	p.buf = p.buf[:0]
-	if err != nil {
-		return err
-	}
-	return p.rc.Flush()
-}
-
-func (p *pump) ping() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.done {
-		return
-	}
-	if p.seq.Started() && !p.seq.Ended() {
-		p.buf = p.enc.Ping(p.buf)
-	}
-	// A caller that is gone is noticed by the next event too.
-	_ = p.send()
-	p.timer.Reset(keepAlive)
-}
-
-func (p *pump) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buf = p.seq.Close(p.buf)
-	_ = p.send()
-}
-
-func (p *pump) stop() {
-	p.mu.Lock()
-	p.done = true
-	p.mu.Unlock()
-	p.timer.Stop()
-}
-
 // writeAnswer translates a whole answer, or gathers one from a stream.
 func (s *Server) writeAnswer(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
 	answer := reply.Answer
@@ -365,7 +228,7 @@ func (s *Server) writeAnswer(w http.ResponseWriter, in *proxy.Inbound, reply *pr
 		for err == nil {
 			err = reply.Events.Next(func(e *proxy.Event) error { fold.Add(e); return nil })
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			answer, err = fold.Answer()
 		}
 		if err != nil {
@@ -376,7 +239,11 @@ func (s *Server) writeAnswer(w http.ResponseWriter, in *proxy.Inbound, reply *pr
 	}
 	out.usage = answer.Usage
 	var jw jsondoc.Writer
-	dialect.For(in.Dialect).EncodeAnswer(&jw, answer, callerFor(in, reply.Request))
+	c := callerFor(in, reply.Request)
+	dialect.For(in.Dialect).EncodeAnswer(&jw, answer, c)
+	if in.Dialect == proxy.OpenAIResponses {
+		s.items.KeepAnswer(c, jw.Bytes())
+	}
 	s.writeJSON(w, http.StatusOK, jw.Bytes())
 }
 

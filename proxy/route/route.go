@@ -26,11 +26,28 @@ type State struct {
 // homes are the providers that made the models whose names begin so; used for
 // a bare name while that provider's list is not known.
 var homes = []struct{ prefix, provider string }{
-	{"claude-", "anthropic"}, {"gpt-", "openai"}, {"chatgpt-", "openai"}, {"o1", "openai"}, {"o3", "openai"}, {"o4", "openai"},
-	{"text-embedding-3", "openai"}, {"text-embedding-ada", "openai"}, {"codex-", "openai"},
-	{"gemini-", "gemini"}, {"gemma-", "gemini"}, {"grok-", "xai"}, {"deepseek-", "deepseek"},
-	{"mistral-", "mistral"}, {"codestral", "mistral"}, {"devstral", "mistral"}, {"ministral", "mistral"}, {"magistral", "mistral"},
-	{"qwen", "qwen"}, {"kimi-", "moonshot"}, {"moonshot-", "moonshot"}, {"glm-", "zai"},
+	{"claude-", "anthropic"},
+	{"gpt-", "openai"},
+	{"chatgpt-", "openai"},
+	{"o1", "openai"},
+	{"o3", "openai"},
+	{"o4", "openai"},
+	{"text-embedding-3", "openai"},
+	{"text-embedding-ada", "openai"},
+	{"codex-", "openai"},
+	{"gemini-", "gemini"},
+	{"gemma-", "gemini"},
+	{"grok-", "xai"},
+	{"deepseek-", "deepseek"},
+	{"mistral-", "mistral"},
+	{"codestral", "mistral"},
+	{"devstral", "mistral"},
+	{"ministral", "mistral"},
+	{"magistral", "mistral"},
+	{"qwen", "qwen"},
+	{"kimi-", "moonshot"},
+	{"moonshot-", "moonshot"},
+	{"glm-", "zai"},
 }
 
 // Resolve gives the candidates for a model in the order to try them. The
@@ -40,11 +57,20 @@ func Resolve(model string, s State) ([]proxy.Candidate, error) {
 	if model == "" {
 		return nil, fault.New(fault.InvalidField, "model: name the model to use, for instance provider/model")
 	}
+	name, rest, _ := strings.Cut(model, "/")
+	p := s.Providers[name]
+	if rest == "" {
+		p = nil
+	}
+	// A relay's ids begin with vendors' names: "openai/gpt-5" is OpenAI's where
+	// an account of OpenAI's is connected, and the relay's where none is.
+	if p != nil && s.serves(p, rest) {
+		return s.named(p, rest)
+	}
 	if c := s.listed(model); len(c) > 0 {
 		return c, nil
 	}
-	name, rest, named := strings.Cut(model, "/")
-	if p := s.Providers[name]; named && p != nil && rest != "" {
+	if p != nil {
 		return s.named(p, rest)
 	}
 	if model == "sandbox" || s.Sandbox {
@@ -74,9 +100,10 @@ func (s State) listed(model string) []proxy.Candidate {
 			continue
 		}
 		models, _ := s.Listed(p.ID)
-		if i := slices.IndexFunc(models, func(m proxy.Model) bool { return m.ID == model }); i >= 0 {
-			exact = append(exact, proxy.Candidate{Provider: p, Account: a, Model: models[i]})
-		} else if slices.ContainsFunc(models, func(m proxy.Model) bool { return datedForm(m.ID, model) }) {
+		switch m, like := find(models, model); {
+		case m != nil:
+			exact = append(exact, proxy.Candidate{Provider: p, Account: a, Model: *m})
+		case like:
 			dated = append(dated, candidate(p, a, model))
 		}
 	}
@@ -84,6 +111,29 @@ func (s State) listed(model string) []proxy.Candidate {
 		return exact
 	}
 	return dated
+}
+
+// find looks for a model in a list: by its id, or by a dated form of it. It runs
+// for each request, and models are large: nothing is copied.
+func find(models []proxy.Model, id string) (exact *proxy.Model, dated bool) {
+	for i := range models {
+		if models[i].ID == id {
+			return &models[i], false
+		}
+		dated = dated || datedForm(models[i].ID, id)
+	}
+	return nil, dated
+}
+
+// serves says whether an account of the provider is there and may have the
+// model, as far as is known.
+func (s State) serves(p *proxy.Provider, id string) bool {
+	if closed(p) != nil || !slices.ContainsFunc(s.Accounts, func(a proxy.Account) bool { return a.Provider == p.ID }) {
+		return false
+	}
+	models, known := s.Listed(p.ID)
+	m, dated := find(models, id)
+	return !known || m != nil || dated
 }
 
 // datedForm says whether id is name with a date or "latest" behind it.
@@ -117,13 +167,12 @@ func (s State) named(p *proxy.Provider, id string) ([]proxy.Candidate, error) {
 		if a.Provider != p.ID {
 			continue
 		}
-		c := candidate(p, a, id)
-		if models, _ := s.Listed(p.ID); models != nil {
-			if i := slices.IndexFunc(models, func(m proxy.Model) bool { return m.ID == id }); i >= 0 {
-				c.Model = models[i]
-			}
+		models, _ := s.Listed(p.ID)
+		if m, _ := find(models, id); m != nil {
+			out = append(out, proxy.Candidate{Provider: p, Account: a, Model: *m})
+		} else {
+			out = append(out, candidate(p, a, id))
 		}
-		out = append(out, c)
 	}
 	if len(out) == 0 {
 		return nil, fault.New(fault.NoAccount, "no account is connected for %s: run 'korproxy accounts add %s --name default --key-stdin'", p.Name, p.ID)

@@ -138,7 +138,7 @@ func rebase(surface, base string) string {
 
 func resolve(id string, row config.Provider) *proxy.Provider {
 	p := &proxy.Provider{
-		ID: id, Name: row.Name, Auth: row.Auth, Local: row.Local.Is(), ModelsPath: row.ModelsPath,
+		ID: id, Name: row.Name, Auth: row.Auth, Local: row.Local.Is(), ModelsPath: row.ModelsPath, APIVersion: row.APIVersion,
 		Status: row.Status, Policy: row.Policy, Quirks: row.Quirks, KeyEnv: row.KeyEnv,
 	}
 	if p.Name == "" {
@@ -184,11 +184,34 @@ func resolve(id string, row config.Provider) *proxy.Provider {
 			p.Models = append(p.Models, modelOf(id, row, known))
 		}
 	}
-	p.Describe = func(model string) proxy.Model {
+	p.Describe = remembered(func(model string) proxy.Model {
 		known, _ := row.Model(model)
 		return modelOf(id, row, known)
-	}
+	})
 	return p
+}
+
+// maxDescribed bounds what remembered keeps: names come from callers.
+const maxDescribed = 256
+
+// remembered keeps what describe said of the models that are in use; it is
+// asked for each request and looks through every family.
+func remembered(describe func(string) proxy.Model) func(string) proxy.Model {
+	var mu sync.Mutex // guards known
+	known := map[string]proxy.Model{}
+	return func(model string) proxy.Model {
+		mu.Lock()
+		defer mu.Unlock()
+		m, ok := known[model]
+		if !ok {
+			if len(known) == maxDescribed {
+				clear(known)
+			}
+			m = describe(model)
+			known[model] = m
+		}
+		return m
+	}
 }
 
 func normalize(row config.Provider, d, base string) string {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"strings"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -11,12 +12,8 @@ import (
 
 // sendCount counts the input tokens of a request at the provider where that is
 // free, and estimates them where it is not offered. It never makes a paid call.
-func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
-	doc, err := jsondoc.Parse(in.Body)
-	if err != nil {
-		return nil, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err)
-	}
-	req, err := dialect.For(in.Dialect).DecodeRequest(doc, proxy.OpCount, pathModel(in))
+func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
+	req, err := counted(in)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +37,7 @@ func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to proxy.Cand
 	switch {
 	case err != nil:
 		return nil, err
-	case r.Fault != nil && (r.Fault.Status == 404 || r.Fault.Status == 405 || r.Fault.Status == 501):
+	case noCounter(r.Fault):
 		r.Close()
 		return s.estimate(req, to), nil
 	case r.Fault != nil:
@@ -49,6 +46,37 @@ func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to proxy.Cand
 	r.Losses = append(p.Losses, losses...)
 	r.Tokens, err = counter.DecodeCount(doc)
 	return r, err
+}
+
+// counted reads the request whose tokens are to be counted.
+func counted(in *proxy.Inbound) (*proxy.Request, error) {
+	doc, err := jsondoc.Parse(in.Body)
+	if err != nil {
+		return nil, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err)
+	}
+	return dialect.For(in.Dialect).DecodeRequest(doc, proxy.OpCount, pathModel(in))
+}
+
+// noCounter recognises a server that counts no tokens. Its 404 is not for the
+// caller: some would ask again for ever. A counter that does not know the model
+// is another matter.
+func noCounter(f *fault.Error) bool {
+	switch {
+	case f == nil:
+		return false
+	case f.Status == 404:
+		return f.Wire == nil || !strings.Contains(strings.ToLower(f.Wire.Message), "model")
+	}
+	return f.Status == 405 || f.Status == 501
+}
+
+// estimated guesses for a caller whose own dialect the provider speaks.
+func (s *Sender) estimated(in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
+	req, err := counted(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.estimate(req, to), nil
 }
 
 // The estimate: English and code run at about four bytes a token, and callers
@@ -60,7 +88,7 @@ const (
 )
 
 // estimate guesses the tokens of everything the model would read.
-func (s *Sender) estimate(r *proxy.Request, to proxy.Candidate) *proxy.Reply {
+func (s *Sender) estimate(r *proxy.Request, to *proxy.Candidate) *proxy.Reply {
 	bytes, tokens := 0, 0
 	var parts func([]proxy.Part)
 	parts = func(list []proxy.Part) {
@@ -88,11 +116,11 @@ func (s *Sender) estimate(r *proxy.Request, to proxy.Candidate) *proxy.Reply {
 		tokens += tokensPerTurn
 		bytes += len(t.Name) + len(t.Description) + len(t.Schema) + len(t.Raw)
 	}
-	return &proxy.Reply{Candidate: to, Status: 200, Tokens: int64(float64(bytes)/bytesPerToken) + int64(tokens), Estimated: true}
+	return &proxy.Reply{Candidate: *to, Status: 200, Tokens: int64(float64(bytes)/bytesPerToken) + int64(tokens), Estimated: true}
 }
 
 // sendFill completes text at a provider that has an endpoint of its own for it.
-func (s *Sender) sendFill(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, req *proxy.Request) (*proxy.Reply, error) {
+func (s *Sender) sendFill(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, req *proxy.Request) (*proxy.Reply, error) {
 	kind := to.Provider.Completions
 	if kind == "infill" && (req.Fill == nil || req.Fill.Suffix == nil) {
 		kind = "openai" // llama.cpp fills in at one endpoint and goes on at another

@@ -10,7 +10,7 @@ import (
 )
 
 // sendEmbedding takes an embedding request to a provider of another dialect.
-func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
+func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
 	at, ok := to.Provider.Surface(to.Provider.Embeddings)
 	if to.Provider.Embeddings == "" || !ok {
 		return nil, fault.New(fault.NotOffered, "%s has no embeddings: choose an embedding model of another provider", to.Provider.Name)
@@ -54,7 +54,7 @@ func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to proxy.
 
 // exchangeJSON is exchange for an answer that is one JSON document. The
 // connection is done with when it returns.
-func (s *Sender) exchangeJSON(ctx context.Context, to proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *jsondoc.Doc, error) {
+func (s *Sender) exchangeJSON(ctx context.Context, to *proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *jsondoc.Doc, error) {
 	r, src, err := s.exchange(ctx, to, url, body, codec)
 	if err != nil || r.Fault != nil {
 		return r, nil, err

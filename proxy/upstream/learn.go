@@ -33,10 +33,10 @@ func newLearned(now func() time.Time) *learned {
 	return &learned{models: map[string]lesson{}, now: now}
 }
 
-func lessonKey(to proxy.Candidate) string { return to.Provider.ID + "/" + to.Model.ID }
+func lessonKey(to *proxy.Candidate) string { return to.Provider.ID + "/" + to.Model.ID }
 
 // policy is the catalogue's policy of a model with what was learned of it.
-func (l *learned) policy(to proxy.Candidate) proxy.Policy {
+func (l *learned) policy(to *proxy.Candidate) proxy.Policy {
 	p := to.Model.Policy
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *learned) policy(to proxy.Candidate) proxy.Policy {
 
 // refused learns from a refusal. It says whether there was anything to learn,
 // so that the request is worth another try.
-func (l *learned) refused(to proxy.Candidate, f *fault.Error) bool {
+func (l *learned) refused(to *proxy.Candidate, f *fault.Error) bool {
 	if f.Status != 400 && f.Status != 422 || f.Wire == nil {
 		return false
 	}

@@ -24,6 +24,7 @@ const (
 	listTimeout = 10 * time.Second
 	localLimit  = 300 * time.Millisecond // a local server that is not there costs no more
 	maxPages    = 50
+	maxMerged   = 256
 )
 
 // Lists remembers which models each provider has. Reading is never held up by
@@ -103,6 +104,9 @@ func (l *Lists) Known(p *proxy.Provider) (models []proxy.Model, ok bool) {
 		if !seen[m.ID] {
 			models = append(models, m)
 		}
+	}
+	if len(l.merged) > maxMerged {
+		clear(l.merged) // of configurations that are gone
 	}
 	l.merged[p] = models
 	return models, true
@@ -224,7 +228,7 @@ func (s *Sender) ListModels(ctx context.Context, p *proxy.Provider, a proxy.Acco
 	}
 	var all []proxy.Model
 	for page := 0; path != "" && page < maxPages; page++ {
-		doc, err := s.getJSON(ctx, p, a, join(baseURL(proxy.Candidate{Provider: p, Account: a}, at), path, "", p), codec)
+		doc, err := s.getJSON(ctx, p, a, join(baseURL(&proxy.Candidate{Provider: p, Account: a}, at), path, "", p), codec)
 		if err != nil {
 			return nil, err
 		}

@@ -5,8 +5,10 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/korproxy/korproxy/internal/fault"
@@ -22,16 +24,19 @@ const maxAnswer = 64 << 20
 const maxErrorBody = 1 << 20
 
 // firstRead is the size of the read that decides whether a stream is one.
-const firstRead = 4 << 10
+const firstRead = 2 << 10
 
 // sendNative passes a request on to a provider that speaks the caller's own
 // dialect: the caller's bytes but for the model's name.
-func (s *Sender) sendNative(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, at proxy.Surface) (*proxy.Reply, error) {
+func (s *Sender) sendNative(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, at proxy.Surface) (*proxy.Reply, error) {
 	var name []byte
 	if in.ModelAt[1] > in.ModelAt[0] && to.Model.ID != in.Model {
 		name = jsondoc.Quote(to.Model.ID)
 	}
 	body := in.Body
+	if in.Dialect == proxy.Gemini && in.Op != proxy.OpGenerate {
+		body = renameWithin(body, to.Model.ID)
+	}
 	reply, err := s.tryNative(ctx, in, to, at, newPayload(body, in.ModelAt, name))
 	if err != nil || reply.Fault == nil || !reasoningRefused(reply.Fault) {
 		return reply, err
@@ -50,7 +55,33 @@ func (s *Sender) sendNative(ctx context.Context, in *proxy.Inbound, to proxy.Can
 	return reply, err
 }
 
-func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, at proxy.Surface, body *payload) (*proxy.Reply, error) {
+// renameWithin exchanges the model's name where Gemini's bodies repeat the
+// one of the path: in a token count's request, and in each request of a batch
+// of embeddings. Nothing else of the body changes.
+func renameWithin(body []byte, model string) []byte {
+	doc, err := jsondoc.Parse(body)
+	if err != nil {
+		return body
+	}
+	name := jsondoc.Quote("models/" + model)
+	root := doc.Root()
+	var out []byte
+	copied := 0
+	rename := func(v jsondoc.Value) {
+		if v.Kind() == jsondoc.String && v.Offset() >= copied {
+			out = append(append(out, body[copied:v.Offset()]...), name...)
+			copied = v.Offset() + len(v.Raw())
+		}
+	}
+	rename(root.Get("model"))
+	rename(root.Path("generateContentRequest", "model"))
+	for _, one := range root.Get("requests").Elems() {
+		rename(one.Get("model"))
+	}
+	return append(out, body[copied:]...)
+}
+
+func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, at proxy.Surface, body *payload) (*proxy.Reply, error) {
 	h := forwarded(in.Header)
 	if h["Content-Type"] == nil {
 		h["Content-Type"] = []string{"application/json"}
@@ -62,7 +93,7 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to proxy.Cand
 	if err != nil {
 		return nil, err
 	}
-	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
+	r := &proxy.Reply{Candidate: *to, Status: resp.StatusCode, Header: resp.Header}
 	src, err := openBody(resp, dog)
 	if err != nil {
 		return nil, err
@@ -101,6 +132,9 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 		return err
 	}
 	first := buf[:n]
+	if n == 0 {
+		return fault.New(fault.StreamTruncated, "%s closed the stream before anything came", src.host)
+	}
 	if looksLikePage(first) {
 		return fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", src.host, printable(first))
 	}
@@ -111,12 +145,13 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 		return nil
 	}
 	w.Again(len(first))
-	r.Streaming, r.Watch = true, w
-	r.Body = &resumed{first: first, rest: src, ended: err == io.EOF}
+	r.Streaming, r.Watch, r.Buffer = true, w, buf
+	r.Body = &resumed{first: first, rest: src, ended: errors.Is(err, io.EOF)}
 	return nil
 }
 
-// resumed gives the first bytes again before the rest.
+// resumed gives the first bytes again before the rest. They may be read into
+// the very buffer they lie in.
 type resumed struct {
 	first []byte
 	rest  io.Reader
@@ -196,6 +231,10 @@ func readAll(src *watchedBody, length int64) ([]byte, error) {
 
 // readFault reads an error answer into r.
 func readFault(r *proxy.Reply, src *watchedBody, c dialect.Codec) {
+	if r.Status < 400 {
+		r.Fault = notAnAnswer(r, src.host)
+		return
+	}
 	b, err := io.ReadAll(io.LimitReader(src, maxErrorBody))
 	if err != nil && len(b) == 0 {
 		r.Fault = fault.As(err)
@@ -216,6 +255,21 @@ func readFault(r *proxy.Reply, src *watchedBody, c dialect.Codec) {
 		r.Fault.RetryAfter = d
 	}
 	r.Header.Del("Content-Encoding")
+}
+
+// notAnAnswer is the fault of a redirect, which is not followed as the key
+// would go along, and of the other statuses that no API answers with.
+func notAnAnswer(r *proxy.Reply, host string) *fault.Error {
+	to := r.Header.Get("Location")
+	r.Header.Del("Location")
+	if to == "" || r.Status < 300 {
+		return fault.New(fault.UpstreamType, "%s answered with HTTP %d, which is no answer", host, r.Status)
+	}
+	if u, err := url.Parse(to); err == nil {
+		u.RawQuery, u.User, u.Fragment = "", nil, ""
+		to = u.String()
+	}
+	return fault.New(fault.UpstreamNetwork, "%s redirected the request to %s, which is not followed: correct the provider's base_url", host, to)
 }
 
 // openBody puts the response body under its watchdog, decompressed where the
@@ -246,12 +300,13 @@ func openBody(resp *http.Response, dog *watchdog) (*watchedBody, error) {
 		return nil, fault.New(fault.UpstreamType, "%s compressed its answer as %q, which was not asked for", b.host, enc)
 	}
 	resp.Header.Del("Content-Encoding")
+	resp.Header.Del("Content-Length")
 	resp.ContentLength = -1
 	return b, nil
 }
 
 // nativeURL is where the operation lives at the provider.
-func nativeURL(in *proxy.Inbound, to proxy.Candidate, at proxy.Surface) string {
+func nativeURL(in *proxy.Inbound, to *proxy.Candidate, at proxy.Surface) string {
 	path := dialect.For(in.Dialect).Path(in.Op, to.Model.ID, in.Stream)
 	switch {
 	case in.Op != proxy.OpEmbed:
@@ -266,18 +321,30 @@ func nativeURL(in *proxy.Inbound, to proxy.Candidate, at proxy.Surface) string {
 	return join(baseURL(to, at), path, in.Query, to.Provider)
 }
 
-func baseURL(to proxy.Candidate, at proxy.Surface) string {
-	if to.Account.BaseURL != "" {
-		return to.Account.BaseURL
+// baseURL is the base of a surface for an account. An account's own base URL
+// stands for the provider's first one; surfaces elsewhere move to its host.
+func baseURL(to *proxy.Candidate, at proxy.Surface) string {
+	switch own := to.Account.BaseURL; {
+	case own == "":
+		return at.BaseURL
+	case at.BaseURL == to.Provider.Surfaces[0].BaseURL:
+		return own
+	default:
+		return rebase(at.BaseURL, own)
 	}
-	return at.BaseURL
 }
 
 // join puts a URL together. The caller's query follows the path's own.
 func join(base, path, query string, p *proxy.Provider) string {
-	if p.Quirk("vertex") {
+	switch version := p.APIVersion; {
+	case p.Quirk("vertex"):
 		// Vertex keeps its version and the project in the base.
 		path = strings.TrimPrefix(path, "/v1beta")
+	case version == "":
+	case strings.HasPrefix(path, "/v1beta/"):
+		path = "/" + version + path[len("/v1beta"):]
+	case !strings.Contains("&"+query, "&api-version="):
+		query = strings.TrimPrefix(query+"&api-version="+version, "&")
 	}
 	u := strings.TrimSuffix(base, "/") + path
 	if query == "" {

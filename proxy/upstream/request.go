@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"runtime"
@@ -67,9 +68,7 @@ func endToEnd(h http.Header) http.Header {
 
 // authorize puts the account's key where the provider looks for it.
 func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider, a proxy.Account) error {
-	for name, values := range p.Headers {
-		h[name] = values
-	}
+	maps.Copy(h, p.Headers)
 	h["User-Agent"] = []string{s.userAgent}
 	if p.Auth == "none" {
 		return nil

@@ -18,12 +18,12 @@ const SandboxID = "sandbox"
 
 // sandbox answers by itself: it says that it is the sandbox, and calls the
 // first tool it is offered unless a result has come back already.
-func (s *Sender) sandbox(in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
+func (s *Sender) sandbox(in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
 	doc, err := jsondoc.Parse(in.Body)
 	if err != nil {
 		return nil, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err)
 	}
-	r := &proxy.Reply{Candidate: to, Status: 200}
+	r := &proxy.Reply{Candidate: *to, Status: 200}
 	codec := dialect.For(in.Dialect)
 	switch in.Op {
 	case proxy.OpEmbed:

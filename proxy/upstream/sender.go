@@ -25,6 +25,7 @@ type Options struct {
 	Strict         bool
 	ShareReasoning bool
 	FetchMedia     bool
+	Connect        time.Duration // 0: no limit
 	FirstByte      time.Duration // 0: no limit
 	Idle           time.Duration // 0: no limit
 }
@@ -47,7 +48,7 @@ var _ proxy.Sender = (*Sender)(nil)
 // NewSender makes a Sender that names itself KorProxy/version.
 func NewSender(version string, keys Keys, options func() Options, log *slog.Logger) *Sender {
 	return &Sender{
-		transport: newTransport(),
+		transport: newTransport(func() time.Duration { return options().Connect }),
 		keys:      keys,
 		options:   options,
 		userAgent: userAgent(version),
@@ -59,12 +60,18 @@ func NewSender(version string, keys Keys, options func() Options, log *slog.Logg
 
 // newTransport is made for many small streamed answers: connections are kept,
 // bodies are never decompressed behind our back, and the buffers are small.
-func newTransport() *http.Transport {
-	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+func newTransport(limit func() time.Duration) *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           d.DialContext,
-		ForceAttemptHTTP2:     true,
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			d := &net.Dialer{Timeout: limit(), KeepAlive: 30 * time.Second}
+			return d.DialContext(ctx, network, address)
+		},
+		ForceAttemptHTTP2: true,
+		// Streams bring a few hundred bytes at a time, and there may be
+		// thousands of them.
+		ReadBufferSize:        2 << 10,
+		WriteBufferSize:       2 << 10,
 		MaxIdleConns:          4096,
 		MaxIdleConnsPerHost:   4096,
 		IdleConnTimeout:       90 * time.Second,
@@ -78,12 +85,17 @@ func newTransport() *http.Transport {
 func (s *Sender) Close() { s.transport.CloseIdleConnections() }
 
 // Send implements proxy.Sender.
-func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
+func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
 	if to.Provider.Sandbox {
 		return s.sandbox(in, to)
 	}
 	if surface, ok := s.native(in, to); ok {
-		return s.sendNative(ctx, in, to, surface)
+		reply, err := s.sendNative(ctx, in, to, surface)
+		if in.Op == proxy.OpCount && err == nil && noCounter(reply.Fault) {
+			reply.Close()
+			return s.estimated(in, to)
+		}
+		return reply, err
 	}
 	switch in.Op {
 	case proxy.OpEmbed:
@@ -98,7 +110,7 @@ func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to proxy.Candidate
 
 // native says whether the provider serves this very operation in the caller's
 // dialect.
-func (s *Sender) native(in *proxy.Inbound, to proxy.Candidate) (proxy.Surface, bool) {
+func (s *Sender) native(in *proxy.Inbound, to *proxy.Candidate) (proxy.Surface, bool) {
 	p := to.Provider
 	switch in.Op {
 	case proxy.OpEmbed:

@@ -23,6 +23,7 @@ type source struct {
 	back    *dialect.Return
 	usage   proxy.Usage
 	ahead   []proxy.Event // read by prime, not yet given out
+	begun   bool          // something has been read
 	over    bool          // the stream has ended
 	ended   bool          // a Finish or an Error was given out
 	content bool          // something was given out that the caller will see
@@ -117,6 +118,12 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 	s.yield = yield
 	n, err := s.src.Read(s.buf)
 	if n > 0 {
+		if !s.begun {
+			s.begun = true
+			if looksLikePage(s.buf[:n]) {
+				return s.finish(fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", s.src.host, printable(s.buf[:n])))
+			}
+		}
 		if ferr := s.framer.Feed(s.buf[:n], s.frame); ferr != nil {
 			return s.finish(ferr)
 		}
@@ -124,10 +131,10 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 			return s.finish(io.EOF)
 		}
 	}
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		return nil
-	case err == io.EOF:
+	case io.EOF:
 		if ferr := s.framer.Close(s.frame); ferr != nil {
 			return s.finish(ferr)
 		}

@@ -17,7 +17,7 @@ import (
 const maxRepairs = 3
 
 // sendTranslated takes a request to a provider of another dialect.
-func (s *Sender) sendTranslated(ctx context.Context, in *proxy.Inbound, to proxy.Candidate) (*proxy.Reply, error) {
+func (s *Sender) sendTranslated(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
 	doc, err := jsondoc.Parse(in.Body)
 	if err != nil {
 		return nil, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err)
@@ -84,7 +84,7 @@ func withoutReasoning(r *proxy.Request) *proxy.Request {
 	return &c
 }
 
-func (s *Sender) target(to proxy.Candidate, d proxy.Dialect) *dialect.Target {
+func (s *Sender) target(to *proxy.Candidate, d proxy.Dialect) *dialect.Target {
 	o := s.options()
 	return &dialect.Target{
 		Dialect: d, Origin: to.Origin(d), Model: to.Model.ID, Policy: s.learned.policy(to), Output: to.Model.Output,
@@ -100,7 +100,7 @@ func surfaceFor(p *proxy.Provider) (proxy.Surface, error) {
 	return p.Surfaces[0], nil
 }
 
-func (s *Sender) tryTranslated(ctx context.Context, in *proxy.Inbound, to proxy.Candidate, req *proxy.Request, fill bool) (*proxy.Reply, error) {
+func (s *Sender) tryTranslated(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, req *proxy.Request, fill bool) (*proxy.Reply, error) {
 	at, err := surfaceFor(to.Provider)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (s *Sender) memory(d proxy.Dialect, t *dialect.Target) *dialect.Replay {
 }
 
 // exchange sends a body and gives the open answer, or its fault.
-func (s *Sender) exchange(ctx context.Context, to proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *watchedBody, error) {
+func (s *Sender) exchange(ctx context.Context, to *proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *watchedBody, error) {
 	h := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
 	if codec.Dialect() == proxy.AnthropicMessages {
 		h["Anthropic-Version"] = []string{"2023-06-01"}
@@ -163,7 +163,7 @@ func (s *Sender) exchange(ctx context.Context, to proxy.Candidate, url string, b
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
+	r := &proxy.Reply{Candidate: *to, Status: resp.StatusCode, Header: resp.Header}
 	src, err := openBody(resp, dog)
 	if err != nil {
 		return nil, nil, err
@@ -178,7 +178,7 @@ func (s *Sender) exchange(ctx context.Context, to proxy.Candidate, url string, b
 }
 
 // attribute says in the message whose words they are.
-func attribute(f *fault.Error, to proxy.Candidate) {
+func attribute(f *fault.Error, to *proxy.Candidate) {
 	f.Message = f.Text() + " (provider=" + to.Provider.ID + ", account=" + to.Account.Name + ")"
 }
 
@@ -199,7 +199,7 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 		if err := source.prime(); err != nil {
 			var f *fault.Error
 			if errors.As(err, &f) && f.Wire != nil {
-				attribute(f, r.Candidate)
+				attribute(f, &r.Candidate)
 			}
 			return err
 		}
@@ -223,7 +223,7 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 	}
 	if r.Answer, err = codec.DecodeAnswer(doc); err != nil {
 		f := fault.As(err)
-		attribute(f, r.Candidate)
+		attribute(f, &r.Candidate)
 		return f
 	}
 	r.Losses = append(r.Losses, r.Answer.Losses...)
