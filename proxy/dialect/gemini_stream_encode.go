@@ -33,12 +33,13 @@ func (e *geminiEncoder) ContentType() string {
 	return sseContentType
 }
 
-// Ping is a comment, or white space within the array.
+// Ping is white space, within the array or between events: Google's Go SDK
+// fails at a comment.
 func (e *geminiEncoder) Ping(dst []byte) []byte {
 	if e.c.Array {
 		return append(dst, '\n')
 	}
-	return append(dst, ": keepalive\n\n"...)
+	return append(dst, "\n\n"...)
 }
 
 func (e *geminiEncoder) Event(dst []byte, ev *proxy.Event) []byte {

@@ -241,3 +241,12 @@ func TestGeminiModels(t *testing.T) {
 		t.Errorf("%v\n%s", err, d)
 	}
 }
+
+func TestGeminiPing(t *testing.T) {
+	for want, array := range map[string]bool{"\n\n": false, "\n": true} {
+		enc := geminiCodec{}.NewEncoder(&Caller{Dialect: proxy.Gemini, Array: array})
+		if got := string(enc.Ping(nil)); got != want {
+			t.Errorf("array %v: %q, want %q: Google's Go SDK takes anything else for a broken chunk", array, got, want)
+		}
+	}
+}

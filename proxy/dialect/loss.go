@@ -19,11 +19,12 @@ func approximated(field, note string) proxy.Loss {
 	return proxy.Loss{Field: field, Note: note, Approximated: true}
 }
 
-// extraLosses reports every extra field of the caller but those used.
+// extraLosses reports every extra field of the caller but those used. The wish
+// that nothing be stored is kept by every provider that does not know the word.
 func extraLosses(r *proxy.Request, used ...string) []proxy.Loss {
 	var out []proxy.Loss
 	for _, f := range r.Extra {
-		if !slices.Contains(used, f.Name) {
+		if !slices.Contains(used, f.Name) && (f.Name != "store" || string(f.Raw) != "false") {
 			out = append(out, dropped(f.Name))
 		}
 	}

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"github.com/korproxy/korproxy/internal/fault"
@@ -47,8 +49,10 @@ func Prepare(r *proxy.Request, t *Target, mem *Replay) (*Prepared, error) {
 	p.turns()
 	p.tools()
 	p.format()
+	p.toolChoice()
 	p.reasoning()
 	p.sampling()
+	p.cacheKey()
 	if err := p.media(); err != nil {
 		return nil, err
 	}
@@ -120,6 +124,24 @@ func (p *preparer) sampling() {
 		p.Stops, p.r.Stop = p.r.Stop[limit:], p.r.Stop[:limit]
 		p.lose(approximated("stop", "the provider takes fewer; the answer is cut here at the others"))
 	}
+}
+
+// cacheKey gives OpenAI a name for the beginning that a caller marked for
+// Anthropic's cache, so that requests which share it meet the same cache.
+func (p *preparer) cacheKey() {
+	if !p.is(proxy.OpenAIResponses) || p.r.CacheKey != "" || p.marks() == 0 {
+		return
+	}
+	h := sha256.New()
+	h.Write([]byte(p.t.Origin.Provider + "/" + p.t.Origin.Account))
+	for _, part := range p.r.System {
+		h.Write(part.Text)
+	}
+	for _, tool := range p.r.Tools {
+		h.Write([]byte(tool.Name))
+		h.Write(tool.Schema)
+	}
+	p.r.CacheKey = hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 func stopLimit(d proxy.Dialect) int {

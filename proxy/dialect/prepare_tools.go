@@ -6,14 +6,12 @@ import (
 	"github.com/korproxy/korproxy/proxy"
 )
 
-// tools gives tools, calls and the tool choice names the target accepts, and
-// says in other ways what its tool choice cannot.
+// tools gives tools, calls and the tool choice names the target accepts.
 func (p *preparer) tools() {
 	p.hostedTools()
 	p.customTools()
 	p.safeNames()
 	p.historyTools()
-	p.toolChoice()
 }
 
 // hostedTools leaves out tools that another vendor runs itself.
@@ -127,6 +125,7 @@ func (p *preparer) historyTools() {
 	}
 }
 
+// toolChoice says in other ways what the target's tool choice cannot.
 func (p *preparer) toolChoice() {
 	c := &p.r.Choice
 	if len(p.r.Tools) == 0 {

@@ -215,27 +215,7 @@ const maxMarks = 4
 // cacheMarks trims the marks beyond the limit: those on the oldest messages
 // go first, those on tools and instructions last.
 func (p *preparer) cacheMarks() {
-	count := 0
-	if p.r.AutoCache != nil {
-		count++
-	}
-	for _, t := range p.r.Tools {
-		if t.Cache != nil {
-			count++
-		}
-	}
-	for _, part := range p.r.System {
-		if part.Cache != nil {
-			count++
-		}
-	}
-	for _, t := range p.r.Turns {
-		for _, part := range t.Parts {
-			if part.Cache != nil {
-				count++
-			}
-		}
-	}
+	count := p.marks()
 	for i := range p.r.Turns {
 		if count <= maxMarks {
 			return
@@ -265,4 +245,29 @@ func (p *preparer) cacheMarks() {
 		}
 	}
 	p.r.Tools = tools
+}
+
+// marks counts the cache marks of the request.
+func (p *preparer) marks() int {
+	count := 0
+	if p.r.AutoCache != nil {
+		count++
+	}
+	for _, t := range p.r.Tools {
+		if t.Cache != nil {
+			count++
+		}
+	}
+	parts := func(list []proxy.Part) {
+		for _, part := range list {
+			if part.Cache != nil {
+				count++
+			}
+		}
+	}
+	parts(p.r.System)
+	for _, t := range p.r.Turns {
+		parts(t.Parts)
+	}
+	return count
 }

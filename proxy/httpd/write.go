@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -166,7 +167,7 @@ func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *pro
 				out.left()
 				return
 			}
-			last = buf[n-1]
+			last = lastByte(buf[:n], in.Array, last)
 			reply.Watch.Feed(buf[:n])
 		}
 		if err != nil {
@@ -190,16 +191,45 @@ func (s *Server) endStream(w http.ResponseWriter, in *proxy.Inbound, reply *prox
 	if sent {
 		return
 	}
+	if in.Array {
+		s.endArray(w, in, f, last)
+		return
+	}
 	var b []byte
-	if last != '\n' && !in.Array {
+	if last != '\n' {
 		b = append(b, '\n')
 	}
-	if in.Dialect != proxy.Ollama && !in.Array {
+	if in.Dialect != proxy.Ollama {
 		b = append(b, '\n')
 	}
 	enc := dialect.For(in.Dialect).NewEncoder(caller(in))
 	b = enc.Event(b, &proxy.Event{Kind: proxy.EventError, Err: f})
 	w.Write(enc.Close(b))
+}
+
+// lastByte is the last byte of what was passed on; white space says nothing in
+// an array.
+func lastByte(b []byte, array bool, before byte) byte {
+	if array {
+		b = bytes.TrimRight(b, " \t\r\n")
+	}
+	if len(b) == 0 {
+		return before
+	}
+	return b[len(b)-1]
+}
+
+// endArray puts an error behind the elements of an array that broke off, and
+// closes it. An array that broke off within an element cannot be made whole.
+func (s *Server) endArray(w http.ResponseWriter, in *proxy.Inbound, f *fault.Error, last byte) {
+	var jw jsondoc.Writer
+	dialect.For(in.Dialect).EncodeError(&jw, f, caller(in))
+	b := append(jw.Bytes(), ']')
+	if last != '[' && last != ',' {
+		b = append([]byte{','}, b...)
+	}
+	// A caller that left needs no end.
+	_, _ = w.Write(b)
 }
 
 // extend moves the write deadline on, but not for each chunk.

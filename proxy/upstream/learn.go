@@ -90,7 +90,7 @@ var droppable = map[string]bool{
 	"stop": true, "stop_sequences": true, "stopSequences": true, "logprobs": true, "top_logprobs": true,
 	"parallel_tool_calls": true, "reasoning_effort": true, "reasoning": true, "thinking": true, "output_config": true, "thinkingConfig": true, "think": true,
 	"max_output_tokens": true, "prompt_cache_key": true, "prompt_cache_retention": true, "service_tier": true, "store": true, "user": true, "metadata": true,
-	"safety_identifier": true, "verbosity": true, "stream_options": true,
+	"safety_identifier": true, "verbosity": true, "stream_options": true, "include": true, "reasoning.summary": true, "reasoning.effort": true,
 }
 
 // parameterNamed finds the parameter in the words vendors use for a refusal.
@@ -119,6 +119,9 @@ func refusedParameter(w *fault.Wire) string {
 // generation_config.
 func topLevel(path string) string {
 	path = strings.TrimPrefix(strings.TrimPrefix(path, "generation_config."), "generationConfig.")
+	if path == "reasoning.summary" || path == "reasoning.effort" {
+		return path // one can go without the other
+	}
 	head, _, _ := strings.Cut(path, ".")
 	return head
 }
@@ -130,6 +133,9 @@ func reasoningRefused(f *fault.Error) bool {
 		return false
 	}
 	text := strings.ToLower(f.Wire.Code + " " + f.Wire.Message)
+	if strings.Contains(text, "not supported") {
+		return false // the parameter, not its value
+	}
 	for _, words := range []string{"invalid_encrypted_content", "encrypted content", "could not be verified", "invalid signature", "`signature`", "thought signature", "thought_signature", "could not be decrypted"} {
 		if strings.Contains(text, words) {
 			return true
