@@ -87,8 +87,8 @@ func (a *app) start(ctx context.Context, p config.Paths) (httpd.Status, error) {
 			if st, err := newClient(p).status(ctx); err == nil {
 				return st, nil
 			}
-		case <-ended:
-			return httpd.Status{}, fault.New(fault.StartFailed, "the daemon ended at once; the end of its log %s:\n%s", p.LogFile, tail(p.LogFile, from))
+		case err := <-ended:
+			return httpd.Status{}, fault.New(fault.StartFailed, "the daemon ended at once (%v); the end of its log %s:\n%s", err, p.LogFile, tail(p.LogFile, from))
 		case <-limit:
 			return httpd.Status{}, fault.New(fault.StartFailed, "the daemon does not answer; see %s", p.LogFile)
 		case <-ctx.Done():

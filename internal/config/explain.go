@@ -85,10 +85,10 @@ func (l *Loaded) Keys() []string {
 func fieldAt(path string) *field {
 	f := schema()
 	for _, part := range splitPath(path) {
-		switch {
-		case f.kind == kindStringMap:
+		switch f.kind {
+		case kindStringMap:
 			return nil
-		case f.kind == kindTableMap, f.kind == kindTableList:
+		case kindTableMap, kindTableList:
 			f = &field{kind: kindTable, fields: f.fields}
 		default:
 			if f = f.child(part.key); f == nil {
@@ -174,7 +174,7 @@ func render(f *field, v reflect.Value) string {
 		}
 		return "[" + strings.Join(quoted, ", ") + "]"
 	case kindStringMap:
-		m, _ := v.Interface().(map[string]string)
+		m, _ := reflect.TypeAssert[map[string]string](v)
 		pairs := make([]string, 0, len(m))
 		for _, k := range sortedNames(m) {
 			pairs = append(pairs, joinPath("", k)+" = "+strconv.Quote(m[k]))

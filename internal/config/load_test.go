@@ -206,8 +206,7 @@ api_key_env = "sk-test-1"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	var one Problem
-	if !errors.As(err, &one) {
+	if _, ok := errors.AsType[Problem](err); !ok {
 		t.Error("a single problem cannot be taken from the list")
 	}
 	for _, p := range ps {

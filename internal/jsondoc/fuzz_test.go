@@ -3,6 +3,7 @@ package jsondoc_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -96,9 +97,9 @@ func FuzzParse(f *testing.F) {
 		text := bytes.TrimPrefix(src, []byte("\xEF\xBB\xBF"))
 		d, err := jsondoc.Parse(src)
 		if err != nil {
-			offset := err.(*jsondoc.SyntaxError).Offset
-			if offset < 0 || offset > len(src) {
-				t.Errorf("offset %d of %d", offset, len(src))
+			var bad *jsondoc.SyntaxError
+			if !errors.As(err, &bad) || bad.Offset < 0 || bad.Offset > len(src) {
+				t.Errorf("%v in %d bytes", err, len(src))
 			}
 			if json.Valid(text) && utf8.Valid(text) && !strings.Contains(err.Error(), "too deeply") {
 				t.Errorf("rejected: %v", err)

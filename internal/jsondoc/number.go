@@ -46,11 +46,11 @@ func integer(raw []byte) (uint64, bool) {
 	point := false
 	for ; i < len(raw); i++ {
 		c := raw[i]
-		switch {
-		case c == '.':
+		switch c {
+		case '.':
 			point = true
 			continue
-		case c == 'e' || c == 'E':
+		case 'e', 'E':
 			exp, ok := exponent(raw[i+1:])
 			if !ok && abs != 0 {
 				return 0, false

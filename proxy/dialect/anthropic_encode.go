@@ -132,8 +132,11 @@ func (e *anthropicWriter) sampling() {
 		name  string
 		value []byte
 	}{
-		{"min_p", s.MinP}, {"frequency_penalty", s.FrequencyPenalty}, {"presence_penalty", s.PresencePenalty},
-		{"repeat_penalty", s.RepeatPenalty}, {"seed", s.Seed},
+		{"min_p", s.MinP},
+		{"frequency_penalty", s.FrequencyPenalty},
+		{"presence_penalty", s.PresencePenalty},
+		{"repeat_penalty", s.RepeatPenalty},
+		{"seed", s.Seed},
 	} {
 		if f.value != nil {
 			e.lose(meant(f.name, ""))

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -143,7 +144,7 @@ func (e *anthropicWriter) result(p proxy.Part) {
 	w.Str("tool_use_id", r.CallID)
 	parts := r.Parts
 	if len(r.Object) > 0 {
-		parts = append(parts[:len(parts):len(parts)], proxy.Part{Kind: proxy.PartText, Text: jsondoc.QuoteBytes(r.Object)})
+		parts = append(slices.Clip(parts), proxy.Part{Kind: proxy.PartText, Text: jsondoc.QuoteBytes(r.Object)})
 	}
 	switch {
 	case len(parts) == 0:

@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -156,8 +157,8 @@ func (d *anthropicDecoder) blockStart(root jsondoc.Value, yield func(*proxy.Even
 // none. It is nearly always the last.
 func (d *anthropicDecoder) find(root jsondoc.Value) int {
 	wire, _ := root.Get("index").Int()
-	for i := len(d.blocks) - 1; i >= 0; i-- {
-		if d.blocks[i].wire == wire {
+	for i, v := range slices.Backward(d.blocks) {
+		if v.wire == wire {
 			return i
 		}
 	}

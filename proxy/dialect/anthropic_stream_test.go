@@ -35,19 +35,39 @@ func TestAnthropicDecoder(t *testing.T) {
 		frames []string
 		want   []string
 	}{
-		{"thinking and text", []string{claudeStart, `{"type":"ping"}`, claudeBlock("0", `{"type":"thinking","thinking":"","signature":""}`), claudeDelta("0", `{"type":"thinking_delta","thinking":"t"}`), claudeDelta("0", `{"type":"signature_delta","signature":"s"}`), `{"type":"content_block_stop","index":0}`,
-			claudeBlock("1", `{"type":"text","text":""}`), claudeDelta("1", `{"type":"text_delta","text":"a\n"}`), `{"type":"content_block_stop","index":1}`, claudeEnd("end_turn"), claudeStop},
-			[]string{"start msg_1 m", "usage 8 1", "?", "0 reasoning", `0 "t"`, "0 end signature=s", "1 text", `1 "a\n"`, "1 end", "usage 8 9", "finish stop", "EOF"}},
-		{"edge 17: the placeholder of the arguments", []string{claudeStart, claudeBlock("0", `{"type":"tool_use","id":"1","name":"f","input":{}}`), claudeDelta("0", `{"type":"input_json_delta","partial_json":""}`), claudeDelta("0", `{"type":"input_json_delta","partial_json":"{\"a\":1}"}`), claudeEnd("tool_use"), claudeStop},
-			[]string{"start msg_1 m", "usage 8 1", "0 call 1 f", `0 "{\"a\":1}"`, "usage 8 9", "0 end", "finish tool_calls", "EOF"}},
-		{"all arguments with the start", []string{claudeStart, claudeBlock("0", `{"type":"tool_use","id":"1","name":"f","input":{"a":1}}`), `{"type":"content_block_stop","index":0}`, claudeEnd("tool_use"), claudeStop},
-			[]string{"start msg_1 m", "usage 8 1", "0 call 1 f", `0 "{\"a\":1}"`, "0 end", "usage 8 9", "finish tool_calls", "EOF"}},
-		{"redacted thinking", []string{claudeStart, claudeBlock("0", `{"type":"redacted_thinking","data":"r"}`), `{"type":"content_block_stop","index":0}`, claudeEnd("end_turn"), claudeStop},
-			[]string{"start msg_1 m", "usage 8 1", "0 reasoning", "0 end redacted=r", "usage 8 9", "finish stop", "EOF"}},
-		{"a tool of Anthropic's, and kinds no one knows", []string{claudeStart, claudeBlock("0", `{"type":"server_tool_use","id":"s","input":{}}`), claudeDelta("0", `{"type":"input_json_delta","partial_json":"{\"q\":1}"}`), claudeDelta("0", `{"type":"new_delta"}`), `{"type":"content_block_stop","index":0}`, `{"type":"new_event"}`, claudeEnd("pause_turn"), claudeStop},
-			[]string{"start msg_1 m", "usage 8 1", `0 server block {"type":"server_tool_use","id":"s","input":{"q":1}}`, "0 end", "usage 8 9", "finish pause", "EOF"}},
-		{"edge 39: thinking in a block of text", []string{claudeStart, claudeBlock("0", `{"type":"text","text":""}`), claudeDelta("0", `{"type":"thinking_delta","thinking":"t"}`), claudeDelta("0", `{"type":"text_delta","text":"a"}`), claudeEnd("end_turn"), claudeStop},
-			[]string{"start msg_1 m", "usage 8 1", "0 text", "0 end", "1 reasoning", `1 "t"`, "1 end", "2 text", `2 "a"`, "usage 8 9", "2 end", "finish stop", "EOF"}},
+		{
+			"thinking and text",
+			[]string{
+				claudeStart, `{"type":"ping"}`, claudeBlock("0", `{"type":"thinking","thinking":"","signature":""}`), claudeDelta("0", `{"type":"thinking_delta","thinking":"t"}`), claudeDelta("0", `{"type":"signature_delta","signature":"s"}`), `{"type":"content_block_stop","index":0}`,
+				claudeBlock("1", `{"type":"text","text":""}`), claudeDelta("1", `{"type":"text_delta","text":"a\n"}`), `{"type":"content_block_stop","index":1}`, claudeEnd("end_turn"), claudeStop,
+			},
+			[]string{"start msg_1 m", "usage 8 1", "?", "0 reasoning", `0 "t"`, "0 end signature=s", "1 text", `1 "a\n"`, "1 end", "usage 8 9", "finish stop", "EOF"},
+		},
+		{
+			"edge 17: the placeholder of the arguments",
+			[]string{claudeStart, claudeBlock("0", `{"type":"tool_use","id":"1","name":"f","input":{}}`), claudeDelta("0", `{"type":"input_json_delta","partial_json":""}`), claudeDelta("0", `{"type":"input_json_delta","partial_json":"{\"a\":1}"}`), claudeEnd("tool_use"), claudeStop},
+			[]string{"start msg_1 m", "usage 8 1", "0 call 1 f", `0 "{\"a\":1}"`, "usage 8 9", "0 end", "finish tool_calls", "EOF"},
+		},
+		{
+			"all arguments with the start",
+			[]string{claudeStart, claudeBlock("0", `{"type":"tool_use","id":"1","name":"f","input":{"a":1}}`), `{"type":"content_block_stop","index":0}`, claudeEnd("tool_use"), claudeStop},
+			[]string{"start msg_1 m", "usage 8 1", "0 call 1 f", `0 "{\"a\":1}"`, "0 end", "usage 8 9", "finish tool_calls", "EOF"},
+		},
+		{
+			"redacted thinking",
+			[]string{claudeStart, claudeBlock("0", `{"type":"redacted_thinking","data":"r"}`), `{"type":"content_block_stop","index":0}`, claudeEnd("end_turn"), claudeStop},
+			[]string{"start msg_1 m", "usage 8 1", "0 reasoning", "0 end redacted=r", "usage 8 9", "finish stop", "EOF"},
+		},
+		{
+			"a tool of Anthropic's, and kinds no one knows",
+			[]string{claudeStart, claudeBlock("0", `{"type":"server_tool_use","id":"s","input":{}}`), claudeDelta("0", `{"type":"input_json_delta","partial_json":"{\"q\":1}"}`), claudeDelta("0", `{"type":"new_delta"}`), `{"type":"content_block_stop","index":0}`, `{"type":"new_event"}`, claudeEnd("pause_turn"), claudeStop},
+			[]string{"start msg_1 m", "usage 8 1", `0 server block {"type":"server_tool_use","id":"s","input":{"q":1}}`, "0 end", "usage 8 9", "finish pause", "EOF"},
+		},
+		{
+			"edge 39: thinking in a block of text",
+			[]string{claudeStart, claudeBlock("0", `{"type":"text","text":""}`), claudeDelta("0", `{"type":"thinking_delta","thinking":"t"}`), claudeDelta("0", `{"type":"text_delta","text":"a"}`), claudeEnd("end_turn"), claudeStop},
+			[]string{"start msg_1 m", "usage 8 1", "0 text", "0 end", "1 reasoning", `1 "t"`, "1 end", "2 text", `2 "a"`, "usage 8 9", "2 end", "finish stop", "EOF"},
+		},
 		{"edge 79: a second start", []string{claudeStart, claudeStart, claudeEnd("max_tokens"), claudeStop}, []string{"start msg_1 m", "usage 8 1", "usage 8 1", "usage 8 9", "finish length", "EOF"}},
 		{"edge 88: overloaded at once", []string{`{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`}, []string{"failed KP-UP-012", "EOF"}},
 		{"edge 87: it breaks off", []string{claudeStart, claudeBlock("0", `{"type":"text","text":"a"}`)}, []string{"start msg_1 m", "usage 8 1", "0 text", `0 "a"`, "close KP-UP-006"}},
@@ -139,7 +159,11 @@ func TestAnthropicEncoderFails(t *testing.T) {
 
 func TestAnthropicAnswers(t *testing.T) {
 	answer := &proxy.Answer{ID: "resp_1", Finish: proxy.Finish{Reason: proxy.ReasonStopSequence, Sequence: "END"}, Usage: proxy.Usage{Input: 5, Output: 2}, Parts: []proxy.Part{
-		{Kind: proxy.PartReasoning, Text: lit("t")}, {Kind: proxy.PartReasoning, Opaque: &proxy.Opaque{Kind: "encrypted", Data: "x"}}, {Kind: proxy.PartText, Text: lit("")}, {Kind: proxy.PartRefusal, Text: lit("no")}, callPart("1", "f", `"{\"a\":1}"`),
+		{Kind: proxy.PartReasoning, Text: lit("t")},
+		{Kind: proxy.PartReasoning, Opaque: &proxy.Opaque{Kind: "encrypted", Data: "x"}},
+		{Kind: proxy.PartText, Text: lit("")},
+		{Kind: proxy.PartRefusal, Text: lit("no")},
+		callPart("1", "f", `"{\"a\":1}"`),
 		{Kind: proxy.PartServer, Origin: proxy.Gemini, Raw: []byte(`{}`)},
 	}}
 	var w jsondoc.Writer

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -49,10 +50,8 @@ type chatWriter struct {
 }
 
 func (e *chatWriter) lose(l proxy.Loss) {
-	for _, have := range e.losses {
-		if have == l {
-			return
-		}
+	if slices.Contains(e.losses, l) {
+		return
 	}
 	e.losses = append(e.losses, l)
 }

@@ -143,8 +143,11 @@ func TestInfill(t *testing.T) {
 		frames []string
 		want   []string
 	}{
-		{"a stream", []string{`{"content":"a","stop":false}`, `{"content":"b","stop":false}`, `{"content":"","stop":true,"stop_type":"limit","tokens_evaluated":7,"tokens_predicted":2}`},
-			[]string{"start  ", "0 text", `0 "a"`, `0 "b"`, "0 end", "usage 7 2", "finish length", "EOF"}},
+		{
+			"a stream",
+			[]string{`{"content":"a","stop":false}`, `{"content":"b","stop":false}`, `{"content":"","stop":true,"stop_type":"limit","tokens_evaluated":7,"tokens_predicted":2}`},
+			[]string{"start  ", "0 text", `0 "a"`, `0 "b"`, "0 end", "usage 7 2", "finish length", "EOF"},
+		},
 		{"a stop word", []string{`{"content":"a","stop":true,"stop_type":"word","stopping_word":"x"}`}, []string{"start  ", "0 text", `0 "a"`, "0 end", "finish stop_sequence", "EOF"}},
 		{"an older server", []string{`{"content":"a","stop":true,"stopped_limit":true}`, "[DONE]"}, []string{"start  ", "0 text", `0 "a"`, "0 end", "finish length", "EOF", "EOF"}},
 		{"an error", []string{`{"error":{"code":500,"message":"x","type":"server_error"}}`}, []string{"failed KP-UP-013", "EOF"}},
@@ -173,8 +176,12 @@ func TestCompletionsEncoderEchoes(t *testing.T) {
 	e := completionsCodec{}.NewEncoder(c)
 	var out []byte
 	for _, ev := range []proxy.Event{
-		{Kind: proxy.EventStart}, {Kind: proxy.EventPartStart, Part: proxy.PartText}, {Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("b")},
-		{Kind: proxy.EventDelta, Part: proxy.PartReasoning, Text: lit("no")}, {Kind: proxy.EventUsage, Usage: proxy.Usage{Input: 3, Output: 4}}, {Kind: proxy.EventFinish, Finish: proxy.Finish{Reason: proxy.ReasonToolCalls}},
+		{Kind: proxy.EventStart},
+		{Kind: proxy.EventPartStart, Part: proxy.PartText},
+		{Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("b")},
+		{Kind: proxy.EventDelta, Part: proxy.PartReasoning, Text: lit("no")},
+		{Kind: proxy.EventUsage, Usage: proxy.Usage{Input: 3, Output: 4}},
+		{Kind: proxy.EventFinish, Finish: proxy.Finish{Reason: proxy.ReasonToolCalls}},
 	} {
 		out = e.Event(out, &ev)
 	}

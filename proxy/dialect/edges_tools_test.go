@@ -89,6 +89,10 @@ var toolEdges = []edge{
 		m := translate(t, cc, chatLoop(aCall("a", "{}"), `,{"role":"user","content":"go on"}`), to(am))
 		m.has("messages.2.content.0", `{"type":"tool_result","tool_use_id":"a","content":"Tool result missing (interrupted).","is_error":true}`, "messages.2.content.1.text", `"go on"`)
 		m.lost("without a result")
+		// The other way round, a result that answers nothing is the user's word.
+		m = translate(t, am, `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[`+useResult("gone", `[{"type":"text","text":"old"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]`)+`]}]}`, to(cc))
+		m.has("messages.0.role", `"user"`, "messages.0.content.1.type", `"image_url"`)
+		m.lost("without a call")
 	}},
 	{8, "an empty id is replaced by a made one", func(t *testing.T) {
 		h := stream(t, cc, am, calls(`{"index":0,"id":"","type":"function","function":{"name":"f","arguments":"{}"}}`), ended("tool_calls"), doneFrame)

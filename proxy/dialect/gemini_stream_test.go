@@ -29,24 +29,44 @@ func TestGeminiDecoder(t *testing.T) {
 		frames []string
 		want   []string
 	}{
-		{"thoughts, text and counts", []string{geminiChunk(`{"text":"t","thought":true}`, ""), geminiChunk(`{"text":"a"},{"text":"b"}`, geminiEnd), usage("3")},
-			[]string{"start r m", "0 reasoning", `0 "t"`, "0 end", "1 text", `1 "a"`, `1 "b"`, "usage 5 5", "1 end", "finish stop"}},
-		{"edge 73: calls without ids", []string{geminiChunk(`{"functionCall":{"name":"f","args":{"a": 1}},"thoughtSignature":"s"},{"functionCall":{"name":"g"}}`, geminiEnd)},
-			[]string{"start r m", "0 call  f", `0 "{\"a\": 1}"`, "0 end thought_signature=s", "1 call  g", `1 "{}"`, "1 end", "finish stop"}},
-		{"a signature after the text", []string{geminiChunk(`{"text":"a"}`, ""), geminiChunk(`{"text":"","thoughtSignature":"s"}`, geminiEnd)},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end thought_signature=s", "finish stop"}},
+		{
+			"thoughts, text and counts",
+			[]string{geminiChunk(`{"text":"t","thought":true}`, ""), geminiChunk(`{"text":"a"},{"text":"b"}`, geminiEnd), usage("3")},
+			[]string{"start r m", "0 reasoning", `0 "t"`, "0 end", "1 text", `1 "a"`, `1 "b"`, "usage 5 5", "1 end", "finish stop"},
+		},
+		{
+			"edge 73: calls without ids",
+			[]string{geminiChunk(`{"functionCall":{"name":"f","args":{"a": 1}},"thoughtSignature":"s"},{"functionCall":{"name":"g"}}`, geminiEnd)},
+			[]string{"start r m", "0 call  f", `0 "{\"a\": 1}"`, "0 end thought_signature=s", "1 call  g", `1 "{}"`, "1 end", "finish stop"},
+		},
+		{
+			"a signature after the text",
+			[]string{geminiChunk(`{"text":"a"}`, ""), geminiChunk(`{"text":"","thoughtSignature":"s"}`, geminiEnd)},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end thought_signature=s", "finish stop"},
+		},
 		{"a signature alone", []string{geminiChunk(`{"text":"","thoughtSignature":"s"}`, geminiEnd)}, []string{"start r m", "0 text", "0 end thought_signature=s", "finish stop"}},
 		{"edge 75: a reason on each chunk", []string{geminiChunk(`{"text":"a"}`, geminiEnd), geminiChunk(`{"text":"b"}`, `,"finishReason":"MAX_TOKENS"`)}, []string{"start r m", "0 text", `0 "a"`, `0 "b"`, "0 end", "finish length"}},
-		{"edge 74: a malformed call beside a good one", []string{geminiChunk(`{"functionCall":{"name":"f","args":{}}}`, `,"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"bad"`)},
-			[]string{"start r m", "0 call  f", `0 "{}"`, "0 end", "failed KP-UP-018"}},
+		{
+			"edge 74: a malformed call beside a good one",
+			[]string{geminiChunk(`{"functionCall":{"name":"f","args":{}}}`, `,"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"bad"`)},
+			[]string{"start r m", "0 call  f", `0 "{}"`, "0 end", "failed KP-UP-018"},
+		},
 		{"a filter no one knows yet", []string{geminiChunk(``, `,"finishReason":"NEW_FILTER"`)}, []string{"start r m", "finish refusal"}},
 		{"a blocked prompt", []string{`{"promptFeedback":{"blockReason":"SAFETY"},"responseId":"r","modelVersion":"m"}`}, []string{"start r m", "finish refusal"}},
 		{"other candidates are left out", []string{`{"candidates":[{"index":1,"content":{"parts":[{"text":"b"}]}},{"index":0,"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}`}, []string{"start  ", "0 text", `0 "a"`, "0 end", "finish stop"}},
-		{"Google's own parts", []string{geminiChunk(`{"text":"a"},{"executableCode":{"code":"1"}},{"text":"b"}`, geminiEnd)},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end", `1 server block {"executableCode":{"code":"1"}}`, "1 end", "2 text", `2 "b"`, "2 end", "finish stop"}},
-		{"arguments in pieces", []string{geminiChunk(`{"functionCall":{"name":"f","willContinue":true}}`, ""), geminiChunk(`{"functionCall":{"partialArgs":[{"jsonPath":"$.l[1]['x y']","stringValue":"a","willContinue":true}],"willContinue":true}}`, ""),
-			geminiChunk(`{"functionCall":{"partialArgs":[{"jsonPath":"$.l[1]['x y']","stringValue":"\nb"},{"jsonPath":"$.n","numberValue":1.50},{"jsonPath":"$.b","boolValue":true},{"jsonPath":"$.z","nullValue":"NULL_VALUE"}],"willContinue":true}}`, ""), geminiChunk(`{"functionCall":{}},{"text":"a"}`, geminiEnd)},
-			[]string{"start r m", "0 call  f", `0 "{\"l\":[null,{\"x y\":\"a\\nb\"}],\"n\":1.50,\"b\":true,\"z\":null}"`, "0 end", "1 text", `1 "a"`, "1 end", "finish stop"}},
+		{
+			"Google's own parts",
+			[]string{geminiChunk(`{"text":"a"},{"executableCode":{"code":"1"}},{"text":"b"}`, geminiEnd)},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end", `1 server block {"executableCode":{"code":"1"}}`, "1 end", "2 text", `2 "b"`, "2 end", "finish stop"},
+		},
+		{
+			"arguments in pieces",
+			[]string{
+				geminiChunk(`{"functionCall":{"name":"f","willContinue":true}}`, ""), geminiChunk(`{"functionCall":{"partialArgs":[{"jsonPath":"$.l[1]['x y']","stringValue":"a","willContinue":true}],"willContinue":true}}`, ""),
+				geminiChunk(`{"functionCall":{"partialArgs":[{"jsonPath":"$.l[1]['x y']","stringValue":"\nb"},{"jsonPath":"$.n","numberValue":1.50},{"jsonPath":"$.b","boolValue":true},{"jsonPath":"$.z","nullValue":"NULL_VALUE"}],"willContinue":true}}`, ""), geminiChunk(`{"functionCall":{}},{"text":"a"}`, geminiEnd),
+			},
+			[]string{"start r m", "0 call  f", `0 "{\"l\":[null,{\"x y\":\"a\\nb\"}],\"n\":1.50,\"b\":true,\"z\":null}"`, "0 end", "1 text", `1 "a"`, "1 end", "finish stop"},
+		},
 		{"edge 87: an error in the middle", []string{geminiChunk(`{"text":"a"}`, ""), usage("3"), `{"error":{"code":503,"message":"gone","status":"UNAVAILABLE"}}`}, []string{"start r m", "0 text", `0 "a"`, "usage 5 5", "failed KP-UP-012", "EOF"}},
 		{"an error in a list", []string{`[{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED"}}]`}, []string{"failed KP-UP-010", "EOF"}},
 		{"it breaks off", []string{geminiChunk(`{"text":"a"}`, "")}, []string{"start r m", "0 text", `0 "a"`, "close KP-UP-006"}},

@@ -31,25 +31,40 @@ var goldens = []struct {
 	answer  *proxy.Answer
 	fail    *fault.Error // sent in place of an answer's end
 	cut     bool         // the provider's stream breaks off before its end
+	status  int          // fail comes with this HTTP status in place of an answer
 }{
-	{name: "text", request: `{"model":"m","max_tokens":100,"temperature":0.5,"stop_sequences":["END"],"system":"Be short.","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."},{"role":"user","content":"Who are you?"}]}`,
-		answer: said("A model.")},
-	{name: "tools", request: `{"model":"m","max_tokens":100,"tool_choice":{"type":"tool","name":"read"},"tools":[{"name":"read","description":"Reads a file","input_schema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}],"messages":[{"role":"user","content":"Read a"}]}`,
-		answer: said("I read it.", callOf(proxy.Call{ID: "call_1", Name: "read", Args: []byte(`{"path":"a"}`)}))},
-	{name: "parallel-tools", request: claudeLoop(claudeUse("call_1", `{"a":1}`)+","+claudeUse("call_2", "{}"), useResult("call_2", `"two"`)+","+`{"type":"tool_result","tool_use_id":"call_1","content":"one","is_error":true},{"type":"text","text":"and?"}`),
-		answer: said("", callOf(proxy.Call{ID: "call_1", Name: "f", Args: []byte(`{"a":1}`)}), callOf(proxy.Call{ID: "call_2", Name: "f", Args: []byte(`{}`)}))},
+	{
+		name: "text", request: `{"model":"m","max_tokens":100,"temperature":0.5,"stop_sequences":["END"],"system":"Be short.","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Hello."},{"role":"user","content":"Who are you?"}]}`,
+		answer: said("A model."),
+	},
+	{
+		name: "tools", request: `{"model":"m","max_tokens":100,"tool_choice":{"type":"tool","name":"read"},"tools":[{"name":"read","description":"Reads a file","input_schema":{"type":"object","properties":{"path":{"type":"string"}},"required":["path"]}}],"messages":[{"role":"user","content":"Read a"}]}`,
+		answer: said("I read it.", callOf(proxy.Call{ID: "call_1", Name: "read", Args: []byte(`{"path":"a"}`)})),
+	},
+	{
+		name: "parallel-tools", request: claudeLoop(claudeUse("call_1", `{"a":1}`)+","+claudeUse("call_2", "{}"), useResult("call_2", `"two"`)+","+`{"type":"tool_result","tool_use_id":"call_1","content":"one","is_error":true},{"type":"text","text":"and?"}`),
+		answer: said("", callOf(proxy.Call{ID: "call_1", Name: "f", Args: []byte(`{"a":1}`)}), callOf(proxy.Call{ID: "call_2", Name: "f", Args: []byte(`{}`)})),
+	},
 	{name: "images", request: claudeLoop(claudeUse("call_1", "{}"), useResult("call_1", `[{"type":"text","text":"see"},{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]`)+`,{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}},{"type":"text","text":"what is it?"}`)},
 	{name: "pdf", request: `{"model":"m","max_tokens":100,"messages":[{"role":"user","content":[{"type":"document","title":"a.pdf","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="}},{"type":"text","text":"sum it up"}]}]}`},
-	{name: "structured", request: `{"model":"m","max_tokens":100,"output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}}},"messages":[{"role":"user","content":"one"}]}`,
-		answer: said(`{"n":1}`)},
-	{name: "structured-by-tool", request: `{"model":"m","max_tokens":100,"output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{"n":{"type":"integer"}}}}},"messages":[{"role":"user","content":"one"}]}`,
-		target: policy(proxy.Policy{NoSchema: true})},
-	{name: "reasoning", request: `{"model":"m","max_tokens":4000,"thinking":{"type":"enabled","budget_tokens":2000},"messages":[{"role":"user","content":"Why?"}]}`,
-		answer: said("So.", proxy.Part{Kind: proxy.PartReasoning, Text: lit("hm")})},
+	{
+		name: "structured", request: `{"model":"m","max_tokens":100,"output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}}},"messages":[{"role":"user","content":"one"}]}`,
+		answer: said(`{"n":1}`),
+	},
+	{
+		name: "structured-by-tool", request: `{"model":"m","max_tokens":100,"output_config":{"format":{"type":"json_schema","schema":{"type":"object","properties":{"n":{"type":"integer"}}}}},"messages":[{"role":"user","content":"one"}]}`,
+		target: policy(proxy.Policy{NoSchema: true}),
+	},
+	{
+		name: "reasoning", request: `{"model":"m","max_tokens":4000,"thinking":{"type":"enabled","budget_tokens":2000},"messages":[{"role":"user","content":"Why?"}]}`,
+		answer: said("So.", proxy.Part{Kind: proxy.PartReasoning, Text: lit("hm")}),
+	},
 	{name: "cached-usage", answer: &proxy.Answer{ID: "x", Parts: textOf("a"), Finish: proxy.Finish{Reason: proxy.ReasonStop}, Usage: proxy.Usage{Input: 100, CacheRead: 40, CacheWrite: 10, Output: 20, Reasoning: 5, Known: true}}},
 	{name: "stop-length", answer: &proxy.Answer{ID: "x", Parts: textOf("a"), Finish: proxy.Finish{Reason: proxy.ReasonLength}, Usage: proxy.Usage{Input: 5, Output: 7, Known: true}}},
 	{name: "stop-refusal", answer: &proxy.Answer{ID: "x", Parts: textOf("a"), Finish: proxy.Finish{Reason: proxy.ReasonRefusal}, Usage: proxy.Usage{Input: 5, Output: 7, Known: true}}},
 	{name: "error-midway", answer: said("Half an"), fail: fault.New(fault.UpstreamBusy, "overloaded")},
+	{name: "error-first", fail: fault.New(fault.RateLimit, "slow down"), status: 429},
+	{name: "error-first-busy", fail: fault.New(fault.UpstreamBusy, "overloaded"), status: 503},
 	{name: "truncated", answer: said("Half an"), cut: true},
 }
 
@@ -97,10 +112,13 @@ func TestGoldens(t *testing.T) {
 						m := translate(t, from, string(body), to(d, change))
 						found.add("request", d, from, indented(t, m.body)+lossLines(m.losses))
 					}
+					c := callerOf(d)
+					if g.status != 0 {
+						found.add("error", d, from, indented(t, goldenError(from, c, g.fail, g.status)))
+					}
 					if g.answer == nil {
 						continue
 					}
-					c := callerOf(d)
 					found.add("stream", d, from, string(goldenStream(from, c, g.answer, g.fail, g.cut)))
 					if g.fail == nil && !g.cut {
 						found.add("answer", d, from, indented(t, goldenAnswer(t, from, c, g.answer)))
@@ -144,6 +162,14 @@ func goldenAnswer(t *testing.T, from proxy.Dialect, c *Caller, a *proxy.Answer) 
 	return whole(t, from, c.Dialect, string(w.Bytes())).wire
 }
 
+// goldenError is a provider's error reply as the caller gets it.
+func goldenError(from proxy.Dialect, c *Caller, fail *fault.Error, status int) []byte {
+	var theirs, ours jsondoc.Writer
+	For(from).EncodeError(&theirs, fail, callerOf(from))
+	For(c.Dialect).EncodeError(&ours, For(from).DecodeError(status, theirs.Bytes()), c)
+	return ours.Bytes()
+}
+
 func indented(t *testing.T, body []byte) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, body, "", " "); err != nil {
@@ -155,7 +181,7 @@ func indented(t *testing.T, body []byte) string {
 func lossLines(losses []proxy.Loss) string {
 	var b strings.Builder
 	for _, l := range losses {
-		b.WriteString("loss: " + l.Field + "; " + l.Note + "\n")
+		b.WriteString(strings.TrimSuffix("loss: "+l.Field+"; "+l.Note, "; ") + "\n")
 	}
 	return b.String()
 }

@@ -237,7 +237,7 @@ func (e *ollamaWriter) result(p proxy.Part) {
 	}
 	parts := r.Parts
 	if len(r.Object) > 0 {
-		parts = append(parts[:len(parts):len(parts)], proxy.Part{Kind: proxy.PartText, Text: jsondoc.QuoteBytes(r.Object)})
+		parts = append(slices.Clip(parts), proxy.Part{Kind: proxy.PartText, Text: jsondoc.QuoteBytes(r.Object)})
 	}
 	if p.Cache != nil {
 		e.lose(dropped("cache_control"))

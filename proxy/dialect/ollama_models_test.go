@@ -19,9 +19,11 @@ func TestOllamaEmbeddings(t *testing.T) {
 		sent             string
 	}{
 		{"one text", "/api/embed", `{"model":"m","input":"a"}`, &proxy.Embedding{Model: "m", Inputs: []jsondoc.Lit{lit("a")}, Single: true}, `{"model":"t","input":"a"}`},
-		{"several", "/api/embed", `{"model":"m","input":["a","b"],"dimensions":8,"truncate":true,"keep_alive":"5m"}`,
+		{
+			"several", "/api/embed", `{"model":"m","input":["a","b"],"dimensions":8,"truncate":true,"keep_alive":"5m"}`,
 			&proxy.Embedding{Model: "m", Inputs: []jsondoc.Lit{lit("a"), lit("b")}, Dimensions: 8, Truncate: &yes, Extra: []proxy.Field{{Name: "keep_alive", Raw: []byte(`"5m"`)}}},
-			`{"model":"t","input":["a","b"],"dimensions":8,"truncate":true,"keep_alive":"5m"}`},
+			`{"model":"t","input":["a","b"],"dimensions":8,"truncate":true,"keep_alive":"5m"}`,
+		},
 		{"the old way", "/api/embeddings", `{"model":"m","prompt":"a"}`, &proxy.Embedding{Model: "m", Inputs: []jsondoc.Lit{lit("a")}, Single: true, Old: true}, `{"model":"t","input":"a"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -124,11 +124,14 @@ func (e *ollamaWriter) extras() {
 	if e.r.N > 1 {
 		e.lose(meant("n", "one answer is given"))
 	}
+	if !e.same() {
+		for _, l := range extraLosses(e.r) {
+			e.lose(l)
+		}
+		return
+	}
 	for _, f := range e.r.Extra {
-		switch {
-		case !e.same():
-			e.lose(dropped(f.Name))
-		case !strings.HasPrefix(f.Name, "options."):
+		if !strings.HasPrefix(f.Name, "options.") {
 			e.w.KeyBytes([]byte(f.Name))
 			e.w.Raw(f.Raw)
 		}

@@ -120,6 +120,11 @@ func (p *preparer) orphans(t proxy.Turn, taken map[*proxy.Part]bool) proxy.Turn 
 			texts = append(texts, jsondoc.QuoteBytes(part.Result.Object))
 		}
 		out.Parts = append(out.Parts, proxy.Part{Kind: proxy.PartText, Text: jsondoc.JoinLits("", texts...)})
+		for _, in := range part.Result.Parts {
+			if isMedia(in) {
+				out.Parts = append(out.Parts, in)
+			}
+		}
 	}
 	return out
 }

@@ -242,8 +242,8 @@ func normalInput(o jsonObject) {
 	for _, item := range o["input"].([]any) {
 		item := item.(jsonObject)
 		declared = declared || item["tools"] != nil
-		switch kind := item["type"]; {
-		case kind == nil, kind == "message":
+		switch kind := item["type"]; kind {
+		case nil, "message":
 			normalResponsesMessage(item)
 			if len(input) == 0 && item["role"] == "system" {
 				for _, part := range item["content"].([]any) {
@@ -259,7 +259,7 @@ func normalInput(o jsonObject) {
 			if len(item["content"].([]any)) == 0 {
 				continue
 			}
-		case kind == "reasoning":
+		case "reasoning":
 			if item["encrypted_content"] == nil && o["store"] != true {
 				continue
 			}

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -328,7 +329,7 @@ func (e *responsesWriter) result(p proxy.Part) {
 	}
 	parts := r.Parts
 	if len(r.Object) > 0 {
-		parts = append(parts[:len(parts):len(parts)], proxy.Part{Kind: proxy.PartText, Text: jsondoc.QuoteBytes(r.Object)})
+		parts = append(slices.Clip(parts), proxy.Part{Kind: proxy.PartText, Text: jsondoc.QuoteBytes(r.Object)})
 	}
 	w.BeginObject()
 	if r.Custom {

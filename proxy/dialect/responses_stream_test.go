@@ -39,41 +39,89 @@ func TestResponsesDecoder(t *testing.T) {
 		frames []string
 		want   []string
 	}{
-		{"text", []string{rsStart, `{"type":"response.in_progress","response":{}}`, rsItem("added", "0", `{"type":"message","id":"i0"}`), rsEvent("content_part.added", "0", `"content_index":0,"part":{"type":"output_text","text":""}`),
-			rsEvent("output_text.delta", "0", `"content_index":0,"delta":"a\n"`), rsEvent("output_text.delta", "0", `"content_index":0,"delta":"b"`), rsEvent("output_text.done", "0", `"content_index":0,"text":"a\nb"`),
-			rsItem("done", "0", `{"type":"message","id":"i0","content":[{"type":"output_text","text":"a\nb"}]}`), rsEnd("completed", rsUsage+`,"output":[{"type":"message","id":"i0","content":[{"type":"output_text","text":"a\nb"}]}]`)},
-			[]string{"start r m", "0 text", `0 "a\n"`, `0 "b"`, "0 end", "usage 3 4", "finish stop", "EOF"}},
-		{"thinking, two calls", []string{rsStart, rsEvent("reasoning_summary_text.delta", "0", `"summary_index":0,"delta":"a"`), rsEvent("reasoning_summary_text.delta", "0", `"summary_index":1,"delta":"b"`),
-			rsItem("done", "0", `{"type":"reasoning","id":"i0","summary":[{"text":"a"},{"text":"b"}],"encrypted_content":"E"}`), rsItem("added", "1", `{"type":"function_call","id":"i1","call_id":"1","name":"f","arguments":""}`),
-			rsEvent("function_call_arguments.delta", "1", `"delta":"{\"x\":"`), rsEvent("function_call_arguments.delta", "1", `"delta":"1}"`), rsEvent("function_call_arguments.done", "1", `"arguments":"{\"x\":1}"`),
-			rsItem("done", "1", `{"type":"function_call","id":"i1","call_id":"1","name":"f","arguments":"{\"x\":1}"}`), rsItem("added", "2", `{"type":"custom_tool_call","id":"i2","call_id":"2","name":"g","input":""}`),
-			rsEvent("custom_tool_call_input.delta", "2", `"delta":"free"`), rsItem("done", "2", `{"type":"custom_tool_call","id":"i2","call_id":"2","name":"g","input":"free"}`), rsEnd("completed", `,"output":[]`)},
-			[]string{"start r m", "0 reasoning", `0 "a"`, `0 "\n\n"`, `0 "b"`, "0 end encrypted=E", "1 call 1 f", `1 "{\"x\":"`, `1 "1}"`, "1 end", "2 call 2 g", `2 "free"`, "2 end", "finish tool_calls", "EOF"}},
-		{"thinking shown as it is", []string{rsEvent("reasoning_text.delta", "0", `"content_index":0,"delta":"a"`), rsItem("done", "0", `{"type":"reasoning","content":[{"type":"reasoning_text","text":"a"}]}`), rsEnd("completed", "")},
-			[]string{"0 reasoning", `0 "a"`, "0 end", "start  ", "finish stop", "EOF"}},
-		{"edge 18: arguments only at the end", []string{rsStart, rsItem("added", "0", `{"type":"function_call","call_id":"1","name":"f","arguments":""}`), rsEvent("function_call_arguments.done", "0", `"arguments":"{}"`),
-			rsItem("done", "0", `{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}`), rsItem("added", "1", `{"type":"function_call","call_id":"2","name":"","arguments":""}`), rsEvent("function_call_arguments.delta", "1", `"delta":"{}"`),
-			rsItem("done", "1", `{"type":"function_call","call_id":"2","name":"g","arguments":"{}"}`), rsEnd("completed", "")},
-			[]string{"start r m", "0 call 1 f", `0 "{}"`, "0 end", "1 call 2 g", `1 "{}"`, "1 end", "finish tool_calls", "EOF"}},
-		{"words only at the end", []string{rsStart, rsEvent("output_text.done", "0", `"content_index":0,"text":"a"`), rsItem("done", "1", `{"type":"message","content":[{"type":"output_text","text":"b"},{"type":"refusal","refusal":"c"}]}`),
-			rsItem("done", "2", `{"type":"reasoning","summary":[{"type":"summary_text","text":"d"}]}`), rsEnd("completed", "")},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end", "1 text", `1 "b"`, "1 end", "2 refusal", `2 "c"`, "2 end", "3 reasoning", `3 "d"`, "3 end", "finish refusal", "EOF"}},
-		{"edge 84: all of it in the last event", []string{rsStart, rsEnd("completed", `,"output":[{"type":"message","id":"a","content":[{"type":"output_text","text":"a"}]},{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}]`)},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end", "1 call 1 f", `1 "{}"`, "1 end", "finish tool_calls", "EOF"}},
-		{"an item the stream left out", []string{rsStart, rsItem("done", "0", `{"type":"message","id":"a","content":[{"type":"output_text","text":"a"}]}`), rsEnd("completed", `,"output":[{"type":"message","id":"a","content":[{"type":"output_text","text":"a"}]},{"type":"function_call","id":"b","call_id":"1","name":"f"}]`)},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end", "1 call 1 f", "1 end", "finish tool_calls", "EOF"}},
-		{"ids that change from event to event", []string{rsStart, rsItem("added", "0", `{"type":"message","id":"x"}`), `{"type":"response.output_text.delta","output_index":0,"item_id":"y","content_index":0,"delta":"a"}`, rsItem("done", "0", `{"type":"message","id":"z","content":[{"type":"output_text","text":"a"}]}`),
-			rsEnd("completed", `,"output":[{"type":"message","id":"w","content":[{"type":"output_text","text":"a"}]}]`)},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end", "finish stop", "EOF"}},
-		{"edge 83: no indexes at all", []string{rsStart, `{"type":"response.output_item.added","item":{"type":"function_call","id":"a","call_id":"1","name":"f"}}`, `{"type":"response.function_call_arguments.delta","item_id":"a","delta":"{}"}`,
-			`{"type":"response.output_item.done","item":{"type":"function_call","id":"a","call_id":"1","name":"f","arguments":"{}"}}`, `{"type":"response.output_text.delta","delta":"b"}`, rsEnd("completed", "")},
-			[]string{"start r m", "0 call 1 f", `0 "{}"`, "0 end", "1 text", `1 "b"`, "1 end", "finish tool_calls", "EOF"}},
-		{"hosted tools", []string{rsStart, rsItem("added", "0", `{"type":"web_search_call","id":"ws"}`), rsEvent("web_search_call.searching", "0", `"x":1`), rsItem("done", "0", `{"type":"web_search_call","id":"ws","status":"completed"}`), rsEnd("completed", "")},
-			[]string{"start r m", `0 server block {"type":"web_search_call","id":"ws","status":"completed"}`, "0 end", "finish stop", "EOF"}},
-		{"what is not known is passed over", []string{rsStart, `{"type":"codex.rate_limits","rate_limits":{}}`, `{"type":"response.new","x":1}`, `{}`, "[DONE]", rsEnd("completed", ""), "[DONE]"},
-			[]string{"start r m", "finish stop", "EOF", "EOF"}},
-		{"cut short", []string{rsStart, rsEvent("output_text.delta", "0", `"content_index":0,"delta":"a"`), rsEnd("incomplete", `,"incomplete_details":{"reason":"max_output_tokens"}`)},
-			[]string{"start r m", "0 text", `0 "a"`, "0 end", "finish length", "EOF"}},
+		{
+			"text",
+			[]string{
+				rsStart, `{"type":"response.in_progress","response":{}}`, rsItem("added", "0", `{"type":"message","id":"i0"}`), rsEvent("content_part.added", "0", `"content_index":0,"part":{"type":"output_text","text":""}`),
+				rsEvent("output_text.delta", "0", `"content_index":0,"delta":"a\n"`), rsEvent("output_text.delta", "0", `"content_index":0,"delta":"b"`), rsEvent("output_text.done", "0", `"content_index":0,"text":"a\nb"`),
+				rsItem("done", "0", `{"type":"message","id":"i0","content":[{"type":"output_text","text":"a\nb"}]}`), rsEnd("completed", rsUsage+`,"output":[{"type":"message","id":"i0","content":[{"type":"output_text","text":"a\nb"}]}]`),
+			},
+			[]string{"start r m", "0 text", `0 "a\n"`, `0 "b"`, "0 end", "usage 3 4", "finish stop", "EOF"},
+		},
+		{
+			"thinking, two calls",
+			[]string{
+				rsStart, rsEvent("reasoning_summary_text.delta", "0", `"summary_index":0,"delta":"a"`), rsEvent("reasoning_summary_text.delta", "0", `"summary_index":1,"delta":"b"`),
+				rsItem("done", "0", `{"type":"reasoning","id":"i0","summary":[{"text":"a"},{"text":"b"}],"encrypted_content":"E"}`), rsItem("added", "1", `{"type":"function_call","id":"i1","call_id":"1","name":"f","arguments":""}`),
+				rsEvent("function_call_arguments.delta", "1", `"delta":"{\"x\":"`), rsEvent("function_call_arguments.delta", "1", `"delta":"1}"`), rsEvent("function_call_arguments.done", "1", `"arguments":"{\"x\":1}"`),
+				rsItem("done", "1", `{"type":"function_call","id":"i1","call_id":"1","name":"f","arguments":"{\"x\":1}"}`), rsItem("added", "2", `{"type":"custom_tool_call","id":"i2","call_id":"2","name":"g","input":""}`),
+				rsEvent("custom_tool_call_input.delta", "2", `"delta":"free"`), rsItem("done", "2", `{"type":"custom_tool_call","id":"i2","call_id":"2","name":"g","input":"free"}`), rsEnd("completed", `,"output":[]`),
+			},
+			[]string{"start r m", "0 reasoning", `0 "a"`, `0 "\n\n"`, `0 "b"`, "0 end encrypted=E", "1 call 1 f", `1 "{\"x\":"`, `1 "1}"`, "1 end", "2 call 2 g", `2 "free"`, "2 end", "finish tool_calls", "EOF"},
+		},
+		{
+			"thinking shown as it is",
+			[]string{rsEvent("reasoning_text.delta", "0", `"content_index":0,"delta":"a"`), rsItem("done", "0", `{"type":"reasoning","content":[{"type":"reasoning_text","text":"a"}]}`), rsEnd("completed", "")},
+			[]string{"0 reasoning", `0 "a"`, "0 end", "start  ", "finish stop", "EOF"},
+		},
+		{
+			"edge 18: arguments only at the end",
+			[]string{
+				rsStart, rsItem("added", "0", `{"type":"function_call","call_id":"1","name":"f","arguments":""}`), rsEvent("function_call_arguments.done", "0", `"arguments":"{}"`),
+				rsItem("done", "0", `{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}`), rsItem("added", "1", `{"type":"function_call","call_id":"2","name":"","arguments":""}`), rsEvent("function_call_arguments.delta", "1", `"delta":"{}"`),
+				rsItem("done", "1", `{"type":"function_call","call_id":"2","name":"g","arguments":"{}"}`), rsEnd("completed", ""),
+			},
+			[]string{"start r m", "0 call 1 f", `0 "{}"`, "0 end", "1 call 2 g", `1 "{}"`, "1 end", "finish tool_calls", "EOF"},
+		},
+		{
+			"words only at the end",
+			[]string{
+				rsStart, rsEvent("output_text.done", "0", `"content_index":0,"text":"a"`), rsItem("done", "1", `{"type":"message","content":[{"type":"output_text","text":"b"},{"type":"refusal","refusal":"c"}]}`),
+				rsItem("done", "2", `{"type":"reasoning","summary":[{"type":"summary_text","text":"d"}]}`), rsEnd("completed", ""),
+			},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end", "1 text", `1 "b"`, "1 end", "2 refusal", `2 "c"`, "2 end", "3 reasoning", `3 "d"`, "3 end", "finish refusal", "EOF"},
+		},
+		{
+			"edge 84: all of it in the last event",
+			[]string{rsStart, rsEnd("completed", `,"output":[{"type":"message","id":"a","content":[{"type":"output_text","text":"a"}]},{"type":"function_call","call_id":"1","name":"f","arguments":"{}"}]`)},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end", "1 call 1 f", `1 "{}"`, "1 end", "finish tool_calls", "EOF"},
+		},
+		{
+			"an item the stream left out",
+			[]string{rsStart, rsItem("done", "0", `{"type":"message","id":"a","content":[{"type":"output_text","text":"a"}]}`), rsEnd("completed", `,"output":[{"type":"message","id":"a","content":[{"type":"output_text","text":"a"}]},{"type":"function_call","id":"b","call_id":"1","name":"f"}]`)},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end", "1 call 1 f", "1 end", "finish tool_calls", "EOF"},
+		},
+		{
+			"ids that change from event to event",
+			[]string{
+				rsStart, rsItem("added", "0", `{"type":"message","id":"x"}`), `{"type":"response.output_text.delta","output_index":0,"item_id":"y","content_index":0,"delta":"a"}`, rsItem("done", "0", `{"type":"message","id":"z","content":[{"type":"output_text","text":"a"}]}`),
+				rsEnd("completed", `,"output":[{"type":"message","id":"w","content":[{"type":"output_text","text":"a"}]}]`),
+			},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end", "finish stop", "EOF"},
+		},
+		{
+			"edge 83: no indexes at all",
+			[]string{
+				rsStart, `{"type":"response.output_item.added","item":{"type":"function_call","id":"a","call_id":"1","name":"f"}}`, `{"type":"response.function_call_arguments.delta","item_id":"a","delta":"{}"}`,
+				`{"type":"response.output_item.done","item":{"type":"function_call","id":"a","call_id":"1","name":"f","arguments":"{}"}}`, `{"type":"response.output_text.delta","delta":"b"}`, rsEnd("completed", ""),
+			},
+			[]string{"start r m", "0 call 1 f", `0 "{}"`, "0 end", "1 text", `1 "b"`, "1 end", "finish tool_calls", "EOF"},
+		},
+		{
+			"hosted tools",
+			[]string{rsStart, rsItem("added", "0", `{"type":"web_search_call","id":"ws"}`), rsEvent("web_search_call.searching", "0", `"x":1`), rsItem("done", "0", `{"type":"web_search_call","id":"ws","status":"completed"}`), rsEnd("completed", "")},
+			[]string{"start r m", `0 server block {"type":"web_search_call","id":"ws","status":"completed"}`, "0 end", "finish stop", "EOF"},
+		},
+		{
+			"what is not known is passed over",
+			[]string{rsStart, `{"type":"codex.rate_limits","rate_limits":{}}`, `{"type":"response.new","x":1}`, `{}`, "[DONE]", rsEnd("completed", ""), "[DONE]"},
+			[]string{"start r m", "finish stop", "EOF", "EOF"},
+		},
+		{
+			"cut short",
+			[]string{rsStart, rsEvent("output_text.delta", "0", `"content_index":0,"delta":"a"`), rsEnd("incomplete", `,"incomplete_details":{"reason":"max_output_tokens"}`)},
+			[]string{"start r m", "0 text", `0 "a"`, "0 end", "finish length", "EOF"},
+		},
 		{"filtered", []string{rsStart, rsEnd("incomplete", `,"incomplete_details":{"reason":"content_filter"}`)}, []string{"start r m", "finish refusal", "EOF"}},
 		{"failed", []string{rsStart, rsEnd("failed", `,"error":{"code":"rate_limit_exceeded","message":"slow down"}`)}, []string{"start r m", "failed " + string(fault.RateLimit), "EOF"}},
 		{"a bare error", []string{rsStart, `{"type":"error","code":"server_error","message":"boom","param":null}`}, []string{"start r m", "failed " + string(fault.StreamError), "EOF"}},
@@ -327,8 +375,10 @@ func TestResponsesEchoesSettings(t *testing.T) {
 func TestResponsesAnswer(t *testing.T) {
 	image := proxy.Part{Kind: proxy.PartImage, Media: &proxy.Media{Data: []byte("AAAA")}}
 	var w jsondoc.Writer
-	responsesCodec{}.EncodeAnswer(&w, &proxy.Answer{Parts: []proxy.Part{{Kind: proxy.PartReasoning, Text: lit("a"), Opaque: rsOpaque("E", "rs_1")}, {Kind: proxy.PartReasoning, Text: lit("b"), Opaque: &proxy.Opaque{Kind: "signature", Data: "S"}}, image},
-		Finish: proxy.Finish{Reason: proxy.ReasonLength}}, chatCaller())
+	responsesCodec{}.EncodeAnswer(&w, &proxy.Answer{
+		Parts:  []proxy.Part{{Kind: proxy.PartReasoning, Text: lit("a"), Opaque: rsOpaque("E", "rs_1")}, {Kind: proxy.PartReasoning, Text: lit("b"), Opaque: &proxy.Opaque{Kind: "signature", Data: "S"}}, image},
+		Finish: proxy.Finish{Reason: proxy.ReasonLength},
+	}, chatCaller())
 	r := parsed(t, w.Bytes()).Root()
 	want := `[{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"a"}],"encrypted_content":"E"},{"id":"rs_kp0123456789abcdef_1","type":"reasoning","summary":[{"type":"summary_text","text":"b"}]},` +
 		`{"id":"ig_0123456789abcdef_2","type":"image_generation_call","status":"completed","result":"AAAA"}]`

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,11 +50,9 @@ func (s *schemaSet) follow(root jsondoc.Value, ref string, active []string) {
 		return
 	}
 	for _, list := range [][]string{active, s.refs} {
-		for _, a := range list {
-			if a == ref {
-				s.cyclic = true
-				return
-			}
+		if slices.Contains(list, ref) {
+			s.cyclic = true
+			return
 		}
 	}
 	s.refs = append(s.refs, ref)
@@ -67,7 +66,7 @@ func pointed(root jsondoc.Value, ref string) jsondoc.Value {
 		return jsondoc.Value{}
 	}
 	v := root
-	for _, step := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+	for step := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 		if step == "" {
 			continue
 		}
@@ -147,7 +146,7 @@ func anthropicSchema(raw []byte) (out []byte, lossy bool) {
 	all := gather(root, root, nil)
 	required := all.required()
 	for _, key := range []string{"anyOf", "oneOf"} {
-		for _, l := range all.layers[:len(all.layers):len(all.layers)] {
+		for _, l := range slices.Clip(all.layers) {
 			var common []string
 			for i, one := range l.Get(key).Elems() {
 				lossy = true

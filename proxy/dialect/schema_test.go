@@ -15,31 +15,47 @@ func TestGeminiSchema(t *testing.T) {
 		name, in, want string
 		lossy          bool
 	}{
-		{"edge 24: refused keywords at every depth",
+		{
+			"edge 24: refused keywords at every depth",
 			`{"$schema":"x","type":"object","additionalProperties":false,"properties":{"a":{"type":"array","items":{"type":"object","additionalProperties":false,"properties":{"n":{"type":"integer","exclusiveMinimum":0}}}}}}`,
-			`{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{"n":{"type":"integer","minimum":0}}}}}}`, true},
+			`{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{"n":{"type":"integer","minimum":0}}}}}}`, true,
+		},
 		{"edge 25: null in a union", `{"type":["string","null"],"description":"d"}`, `{"type":"string","description":"d","nullable":true}`, false},
 		{"edge 25: null in anyOf", `{"anyOf":[{"type":"integer","minimum":1},{"type":"null"}],"title":"T","default":null}`, `{"type":"integer","title":"T","nullable":true,"minimum":1}`, false},
-		{"edge 25: a reference", `{"$defs":{"P":{"type":"object","properties":{"x":{"type":"number"}},"required":["x"]}},"type":"object","properties":{"p":{"$ref":"#/$defs/P","description":"d"}}}`,
-			`{"type":"object","properties":{"p":{"type":"object","description":"d","properties":{"x":{"type":"number"}},"required":["x"]}}}`, false},
-		{"a reference to itself", `{"$defs":{"N":{"type":"object","properties":{"next":{"$ref":"#/$defs/N"}}}},"$ref":"#/$defs/N"}`,
-			`{"type":"object","properties":{"next":{"type":"object"}}}`, true},
-		{"edge 26: properties named like keywords",
+		{
+			"edge 25: a reference", `{"$defs":{"P":{"type":"object","properties":{"x":{"type":"number"}},"required":["x"]}},"type":"object","properties":{"p":{"$ref":"#/$defs/P","description":"d"}}}`,
+			`{"type":"object","properties":{"p":{"type":"object","description":"d","properties":{"x":{"type":"number"}},"required":["x"]}}}`, false,
+		},
+		{
+			"a reference to itself", `{"$defs":{"N":{"type":"object","properties":{"next":{"$ref":"#/$defs/N"}}}},"$ref":"#/$defs/N"}`,
+			`{"type":"object","properties":{"next":{"type":"object"}}}`, true,
+		},
+		{
+			"edge 26: properties named like keywords",
 			`{"type":"object","properties":{"format":{"type":"string"},"const":{"type":"string","const":"x"},"$ref":{"type":"string"},"additionalProperties":{"type":"boolean"}},"required":["format","$ref"]}`,
-			`{"type":"object","properties":{"format":{"type":"string"},"const":{"type":"string","enum":["x"]},"$ref":{"type":"string"},"additionalProperties":{"type":"boolean"}},"required":["format","$ref"]}`, false},
+			`{"type":"object","properties":{"format":{"type":"string"},"const":{"type":"string","enum":["x"]},"$ref":{"type":"string"},"additionalProperties":{"type":"boolean"}},"required":["format","$ref"]}`, false,
+		},
 		{"enum of words only", `{"enum":["a","",null,"b"]}`, `{"type":"string","nullable":true,"enum":["a","b"]}`, false},
 		{"enum of numbers", `{"type":"integer","enum":[1,2]}`, `{"type":"integer"}`, true},
-		{"oneOf", `{"oneOf":[{"type":"string"},{"type":"object","properties":{"a":{"type":"string"}}}],"description":"d"}`,
-			`{"anyOf":[{"type":"string","description":"d"},{"type":"object","description":"d","properties":{"a":{"type":"string"}}}]}`, false},
+		{
+			"oneOf", `{"oneOf":[{"type":"string"},{"type":"object","properties":{"a":{"type":"string"}}}],"description":"d"}`,
+			`{"anyOf":[{"type":"string","description":"d"},{"type":"object","description":"d","properties":{"a":{"type":"string"}}}]}`, false,
+		},
 		{"two types", `{"type":["string","number","null"],"minLength":1}`, `{"anyOf":[{"type":"string","nullable":true,"minLength":1},{"type":"number","nullable":true}]}`, false},
-		{"allOf", `{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"boolean"}}}]}`,
-			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"boolean"}},"required":["a"]}`, false},
-		{"a choice beside properties", `{"type":"object","properties":{"a":{"type":"string"}},"anyOf":[{"required":["a"]},{"required":["b"]}]}`,
-			`{"type":"object","properties":{"a":{"type":"string"}}}`, true},
+		{
+			"allOf", `{"allOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"properties":{"b":{"type":"boolean"}}}]}`,
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"boolean"}},"required":["a"]}`, false,
+		},
+		{
+			"a choice beside properties", `{"type":"object","properties":{"a":{"type":"string"}},"anyOf":[{"required":["a"]},{"required":["b"]}]}`,
+			`{"type":"object","properties":{"a":{"type":"string"}}}`, true,
+		},
 		{"an array of anything", `{"type":"array"}`, `{"type":"array","items":{"type":"string"}}`, true},
 		{"a tuple", `{"type":"array","prefixItems":[{"type":"number"}]}`, `{"type":"array","items":{"type":"number"}}`, true},
-		{"formats", `{"type":"object","properties":{"u":{"type":"string","format":"uri"},"t":{"type":"string","format":"date-time"}}}`,
-			`{"type":"object","properties":{"u":{"type":"string"},"t":{"type":"string","format":"date-time"}}}`, false},
+		{
+			"formats", `{"type":"object","properties":{"u":{"type":"string","format":"uri"},"t":{"type":"string","format":"date-time"}}}`,
+			`{"type":"object","properties":{"u":{"type":"string"},"t":{"type":"string","format":"date-time"}}}`, false,
+		},
 		{"demanding what is not there", `{"type":"object","properties":{"a":{"type":"string"}},"required":["b"]}`, `{"type":"object","properties":{"a":{"type":"string"}}}`, false},
 		{"Gemini's own capitals", `{"type":"OBJECT","properties":{"a":{"type":"STRING","nullable":true}}}`, `{"type":"object","properties":{"a":{"type":"string","nullable":true}}}`, false},
 		{"anything goes", `{"type":"object","properties":{"a":true,"b":{}}}`, `{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}`, true},
@@ -61,8 +77,10 @@ func TestGeminiSchema(t *testing.T) {
 func TestGeminiToolSchema(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"no parameters are unsaid", `{"type":"object","properties":{}}`, ""},
-		{"a choice at the top", `{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"type":"object","properties":{"b":{"type":"string"}}}]}`,
-			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}`},
+		{
+			"a choice at the top", `{"anyOf":[{"type":"object","properties":{"a":{"type":"string"}},"required":["a"]},{"type":"object","properties":{"b":{"type":"string"}}}]}`,
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"string"}}}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got, _ := geminiTool([]byte(c.in)); string(got) != c.want {
@@ -78,10 +96,14 @@ func TestAnthropicSchema(t *testing.T) {
 		lossy          bool
 	}{
 		{"an object stays", `{ "type":"object", "properties":{"a":{"anyOf":[{}]}}}`, `{ "type":"object", "properties":{"a":{"anyOf":[{}]}}}`, false},
-		{"edge 29: a choice at the top", `{"type":"object","properties":{"k":{"type":"string"}},"required":["k"],"oneOf":[{"properties":{"a":{}},"required":["a","c"]},{"properties":{"b":{}},"required":["c"]}]}`,
-			`{"type":"object","properties":{"k":{"type":"string"},"a":{},"b":{}},"required":["k","c"]}`, true},
-		{"allOf and a reference", `{"$ref":"#/$defs/A","$defs":{"A":{"type":"object","allOf":[{"properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"]}]},"B":{"type":"string"}}}`,
-			`{"type":"object","properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"],"$defs":{"A":{"type":"object","allOf":[{"properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"]}]},"B":{"type":"string"}}}`, false},
+		{
+			"edge 29: a choice at the top", `{"type":"object","properties":{"k":{"type":"string"}},"required":["k"],"oneOf":[{"properties":{"a":{}},"required":["a","c"]},{"properties":{"b":{}},"required":["c"]}]}`,
+			`{"type":"object","properties":{"k":{"type":"string"},"a":{},"b":{}},"required":["k","c"]}`, true,
+		},
+		{
+			"allOf and a reference", `{"$ref":"#/$defs/A","$defs":{"A":{"type":"object","allOf":[{"properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"]}]},"B":{"type":"string"}}}`,
+			`{"type":"object","properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"],"$defs":{"A":{"type":"object","allOf":[{"properties":{"a":{"$ref":"#/$defs/B"}},"required":["a"]}]},"B":{"type":"string"}}}`, false,
+		},
 		{"no type", `{"properties":{"a":{}},"additionalProperties":false}`, `{"type":"object","properties":{"a":{}},"additionalProperties":false}`, false},
 		{"nothing", ``, `{"type":"object","properties":{}}`, false},
 		{"no schema", `true`, `{"type":"object","properties":{}}`, true},
@@ -101,10 +123,14 @@ func TestAnthropicFormat(t *testing.T) {
 		lossy          bool
 	}{
 		{"closed already", `{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`, `{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}`, false},
-		{"open", `{"type":"object","properties":{"minimum":{"type":"integer","minimum":1,"enum":[1,2]}},"required":["minimum"]}`,
-			`{"type":"object","properties":{"minimum":{"type":"integer","enum":[1,2]}},"required":["minimum"],"additionalProperties":false}`, true},
-		{"oneOf in a list", `{"type":"array","items":{"oneOf":[{"type":"string"},{"type":"object","properties":{}}]}}`,
-			`{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","properties":{},"additionalProperties":false}]}}`, false},
+		{
+			"open", `{"type":"object","properties":{"minimum":{"type":"integer","minimum":1,"enum":[1,2]}},"required":["minimum"]}`,
+			`{"type":"object","properties":{"minimum":{"type":"integer","enum":[1,2]}},"required":["minimum"],"additionalProperties":false}`, true,
+		},
+		{
+			"oneOf in a list", `{"type":"array","items":{"oneOf":[{"type":"string"},{"type":"object","properties":{}}]}}`,
+			`{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"object","properties":{},"additionalProperties":false}]}}`, false,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, lossy := anthropicFormat([]byte(c.in))
@@ -119,8 +145,10 @@ func TestOpenAISchema(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"nothing", ``, `{"type":"object","properties":{}}`},
 		{"as it should be", `{"type":"object", "properties":{"items":{"type":"array","items":{}}}}`, `{"type":"object", "properties":{"items":{"type":"array","items":{}}}}`},
-		{"an array of what", `{"type":"object","properties":{"a":{"type":"array"},"b":{"type":["array","null"]}}}`,
-			`{"type":"object","properties":{"a":{"type":"array","items":{}},"b":{"type":["array","null"],"items":{}}}}`},
+		{
+			"an array of what", `{"type":"object","properties":{"a":{"type":"array"},"b":{"type":["array","null"]}}}`,
+			`{"type":"object","properties":{"a":{"type":"array","items":{}},"b":{"type":["array","null"],"items":{}}}}`,
+		},
 		{"an object of nothing", `{"type":"object"}`, `{"type":"object","properties":{}}`},
 		{"no type", `{"description":"d"}`, `{"description":"d","type":"object","properties":{}}`},
 		{"data stays", `{"type":"object","properties":{"a":{"default":{"type":"array"},"enum":[{"type":"array"}]}}}`, `{"type":"object","properties":{"a":{"default":{"type":"array"},"enum":[{"type":"array"}]}}}`},

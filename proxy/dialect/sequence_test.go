@@ -72,8 +72,12 @@ func TestSequencerEndsOnce(t *testing.T) {
 		seq := NewSequencer(For(d).NewEncoder(callerOf(d)))
 		var out []byte
 		for _, e := range []proxy.Event{
-			{Kind: proxy.EventPartStart, Part: proxy.PartText}, {Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("a")},
-			finishEvent(proxy.ReasonStop), {Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("late")}, finishEvent(proxy.ReasonLength), {Kind: proxy.EventError},
+			{Kind: proxy.EventPartStart, Part: proxy.PartText},
+			{Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("a")},
+			finishEvent(proxy.ReasonStop),
+			{Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("late")},
+			finishEvent(proxy.ReasonLength),
+			{Kind: proxy.EventError},
 			{Kind: proxy.EventUsage, Usage: proxy.Usage{Input: 3, Output: 4, Known: true}},
 		} {
 			out = seq.Event(out, &e)

@@ -68,8 +68,10 @@ func TestCutterLeavesCallsAlone(t *testing.T) {
 	c := NewCutter([]string{"END"})
 	var out []string
 	for _, e := range []proxy.Event{
-		{Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("a E")}, {Kind: proxy.EventPartEnd, Part: proxy.PartText},
-		{Kind: proxy.EventPartStart, Index: 1, Part: proxy.PartToolCall}, {Kind: proxy.EventDelta, Index: 1, Part: proxy.PartToolCall, Text: lit(`{"a":"END"}`)},
+		{Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("a E")},
+		{Kind: proxy.EventPartEnd, Part: proxy.PartText},
+		{Kind: proxy.EventPartStart, Index: 1, Part: proxy.PartToolCall},
+		{Kind: proxy.EventDelta, Index: 1, Part: proxy.PartToolCall, Text: lit(`{"a":"END"}`)},
 	} {
 		if err := c.Event(&e, func(e *proxy.Event) error { out = append(out, string(e.Text)); return nil }); err != nil {
 			t.Fatal(err)

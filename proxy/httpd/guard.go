@@ -214,6 +214,8 @@ func openTo(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/", "/healthz", "/readyz", "/api/version":
 		return r.Method == http.MethodGet || r.Method == http.MethodHead
+	case "/v1":
+		return r.Method == http.MethodHead
 	case "/api/tags", "/api/ps":
 		return r.Method == http.MethodGet
 	case "/api/show":

@@ -18,6 +18,7 @@ var further = []struct{ method, path, what string }{
 	{"POST", "/api/show", "one model in Ollama's form; no key needed"},
 	{"GET", "/api/version", "the version of Ollama whose API is served; no key needed"},
 	{"GET", "/api/ps", "no models are loaded; no key needed"},
+	{"HEAD", "/v1", "an empty answer, which some tools ask for first; no key needed"},
 	{"GET, HEAD", "/", "\"Ollama is running\"; no key needed"},
 	{"GET", "/healthz", "the process is alive; no key needed"},
 	{"GET", "/readyz", "new requests are taken, or 503 while stopping; no key needed"},

@@ -164,6 +164,7 @@ func (s *Server) routes() http.Handler {
 	s.ollamaRoutes(r)
 	r.Get("/", s.root)
 	r.Head("/", s.root)
+	r.Head("/v1", s.root) // Claude Code with a base URL that ends so
 	r.Get("/healthz", s.health)
 	r.Head("/healthz", s.health)
 	r.Get("/readyz", s.ready)

@@ -184,7 +184,7 @@ func (s *Server) endStream(w http.ResponseWriter, in *proxy.Inbound, reply *prox
 	if f == nil {
 		return
 	}
-	if err != io.EOF && !sent {
+	if !errors.Is(err, io.EOF) && !sent {
 		f = fault.As(err)
 	}
 	out.fail(f)

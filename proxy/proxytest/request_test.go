@@ -50,14 +50,17 @@ func TestSummarizeRequestIsOneForAllDialects(t *testing.T) {
 			{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"{\"seen\":\"cat\"}"}]},{"type":"text","text":"Thanks."}]}],
 			"tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"tool","name":"f"},
 			"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}}`, nil},
-		{Gemini, "/v1beta/models/m:streamGenerateContent?alt=sse", `{"system_instruction":{"parts":[{"text":"Be brief."}]},"contents":[
+		{
+			Gemini, "/v1beta/models/m:streamGenerateContent?alt=sse", `{"system_instruction":{"parts":[{"text":"Be brief."}]},"contents":[
 			{"role":"user","parts":[{"text":"What is it?"},{"inline_data":{"mime_type":"image/png","data":"` + pixel + `"}}]},
 			{"role":"model","parts":[{"text":"I look."},{"functionCall":{"id":"t1","name":"f","args":{"b":2,"a":1}}}]},
 			{"role":"user","parts":[{"functionResponse":{"id":"t1","name":"f","response":{"seen":"cat"}}},{"text":"Thanks."}]}],
 			"tools":[{"functionDeclarations":[{"name":"f"}]}],"toolConfig":{"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["f"]}},
 			"generationConfig":{"maxOutputTokens":64,"stopSequences":["END"],"responseMimeType":"application/json","responseJsonSchema":{"type":"object"}}}`,
-			func(r *RequestSummary) { r.Turns[2].ToolResults[0].Name = "f" }},
-		{Ollama, "/api/chat", `{"model":"m","options":{"num_predict":64,"stop":["END"]},"format":{"type":"object"},"messages":[
+			func(r *RequestSummary) { r.Turns[2].ToolResults[0].Name = "f" },
+		},
+		{
+			Ollama, "/api/chat", `{"model":"m","options":{"num_predict":64,"stop":["END"]},"format":{"type":"object"},"messages":[
 			{"role":"system","content":"Be brief."},{"role":"user","content":"What is it?","images":["` + pixel + `"]},
 			{"role":"assistant","content":"I look.","tool_calls":[{"function":{"name":"f","arguments":{"a":1,"b":2}}}]},
 			{"role":"tool","tool_name":"f","content":"{\"seen\":\"cat\"}"},{"role":"user","content":"Thanks."}],
@@ -65,7 +68,8 @@ func TestSummarizeRequestIsOneForAllDialects(t *testing.T) {
 			func(r *RequestSummary) {
 				r.ToolChoice = ""
 				r.Turns[1].ToolCalls[0].ID, r.Turns[2].ToolResults[0] = "", ToolResult{Name: "f", Text: `{"seen":"cat"}`}
-			}},
+			},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.dialect, func(t *testing.T) {
@@ -90,28 +94,54 @@ func TestSummarizeRequestDetails(t *testing.T) {
 		look                      func(RequestSummary) any
 		want                      any
 	}{
-		{"later system message", OpenAIChat, "", `{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}`,
-			func(r RequestSummary) any { return r.Turns[1].Role + r.System }, "system"},
-		{"neighbours are one turn", AnthropicMessages, "", `{"messages":[{"role":"user","content":"a"},{"role":"user","content":[{"type":"text","text":"b"}]}]}`,
-			func(r RequestSummary) any { return r.Turns[0].Texts }, []string{"a", "b"}},
-		{"result that failed", AnthropicMessages, "", `{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"no"}]}]}`,
-			func(r RequestSummary) any { return r.Turns[0].ToolResults[0] }, ToolResult{ID: "t", Text: "no", Error: true}},
-		{"gemini result that failed", Gemini, "", `{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"error":"no"}}}]}]}`,
-			func(r RequestSummary) any { return r.Turns[0].ToolResults[0] }, ToolResult{Name: "f", Text: "no", Error: true}},
-		{"namespace", OpenAIResponses, "", `{"tools":[{"type":"namespace","tools":[{"type":"function","name":"f"}]},{"type":"web_search"}],"input":"x"}`,
-			func(r RequestSummary) any { return append(r.Tools, r.Hosted...) }, []string{"f", "web_search"}},
-		{"allowed tools", OpenAIResponses, "", `{"tool_choice":{"type":"allowed_tools","tools":[{"name":"f"},{"name":"g"}]},"input":"x"}`,
-			func(r RequestSummary) any { return r.ToolChoice }, "allowed:f,g"},
-		{"model in the path", Gemini, "/v1beta/models/openai%2Fgpt-6:generateContent", `{}`,
-			func(r RequestSummary) any { return r.Model }, "openai/gpt-6"},
+		{
+			"later system message", OpenAIChat, "", `{"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]}`,
+			func(r RequestSummary) any { return r.Turns[1].Role + r.System }, "system",
+		},
+		{
+			"neighbours are one turn", AnthropicMessages, "", `{"messages":[{"role":"user","content":"a"},{"role":"user","content":[{"type":"text","text":"b"}]}]}`,
+			func(r RequestSummary) any { return r.Turns[0].Texts },
+			[]string{"a", "b"},
+		},
+		{
+			"result that failed", AnthropicMessages, "", `{"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","is_error":true,"content":"no"}]}]}`,
+			func(r RequestSummary) any { return r.Turns[0].ToolResults[0] },
+			ToolResult{ID: "t", Text: "no", Error: true},
+		},
+		{
+			"gemini result that failed", Gemini, "", `{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"error":"no"}}}]}]}`,
+			func(r RequestSummary) any { return r.Turns[0].ToolResults[0] },
+			ToolResult{Name: "f", Text: "no", Error: true},
+		},
+		{
+			"namespace", OpenAIResponses, "", `{"tools":[{"type":"namespace","tools":[{"type":"function","name":"f"}]},{"type":"web_search"}],"input":"x"}`,
+			func(r RequestSummary) any { return append(r.Tools, r.Hosted...) },
+			[]string{"f", "web_search"},
+		},
+		{
+			"allowed tools", OpenAIResponses, "", `{"tool_choice":{"type":"allowed_tools","tools":[{"name":"f"},{"name":"g"}]},"input":"x"}`,
+			func(r RequestSummary) any { return r.ToolChoice }, "allowed:f,g",
+		},
+		{
+			"model in the path", Gemini, "/v1beta/models/openai%2Fgpt-6:generateContent", `{}`,
+			func(r RequestSummary) any { return r.Model }, "openai/gpt-6",
+		},
 		{"ollama streams by default", Ollama, "", `{"model":"m"}`, func(r RequestSummary) any { return r.Stream }, true},
 		{"ollama told not to", Ollama, "", `{"model":"m","stream":false}`, func(r RequestSummary) any { return r.Stream }, false},
-		{"prompt", OpenAICompletions, "", `{"prompt":["a","b"],"suffix":"c","max_tokens":3}`,
-			func(r RequestSummary) any { return r.Turns[0] }, Turn{Role: "user", Texts: []string{"a", "b"}, Other: []string{"suffix"}}},
-		{"URL stays", AnthropicMessages, "", `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]}]}`,
-			func(r RequestSummary) any { return r.Turns[0].Images }, []string{"https://x/y.png"}},
-		{"empty arguments", OpenAIChat, "", `{"messages":[{"role":"assistant","tool_calls":[{"id":"t","function":{"name":"f","arguments":""}}]}]}`,
-			func(r RequestSummary) any { return r.Turns[0].ToolCalls[0].Args }, "{}"},
+		{
+			"prompt", OpenAICompletions, "", `{"prompt":["a","b"],"suffix":"c","max_tokens":3}`,
+			func(r RequestSummary) any { return r.Turns[0] },
+			Turn{Role: "user", Texts: []string{"a", "b"}, Other: []string{"suffix"}},
+		},
+		{
+			"URL stays", AnthropicMessages, "", `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]}]}`,
+			func(r RequestSummary) any { return r.Turns[0].Images },
+			[]string{"https://x/y.png"},
+		},
+		{
+			"empty arguments", OpenAIChat, "", `{"messages":[{"role":"assistant","tool_calls":[{"id":"t","function":{"name":"f","arguments":""}}]}]}`,
+			func(r RequestSummary) any { return r.Turns[0].ToolCalls[0].Args }, "{}",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,5 +1,7 @@
 package proxytest
 
+import "strings"
+
 var chatStops = map[string]string{
 	"stop": StopEnd, "length": StopLength, "tool_calls": StopTools, "function_call": StopTools,
 	"content_filter": StopRefusal, "refusal": StopRefusal, "eos": StopEnd,
@@ -83,11 +85,11 @@ func chatReasoning(m object) string {
 			return text
 		}
 	}
-	var text string
+	var text strings.Builder
 	for _, detail := range m.objs("reasoning_details") {
-		text += detail.str("text") + detail.str("summary")
+		text.WriteString(detail.str("text") + detail.str("summary"))
 	}
-	return text
+	return text.String()
 }
 
 // chatCall adds a whole call, or a piece of the call at its index. A piece with another id opens a

@@ -31,34 +31,52 @@ func TestSummarizeBodies(t *testing.T) {
 		name, dialect, body string
 		want                Summary
 	}{
-		{"chat", OpenAIChat, `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi","reasoning_content":"Hm",
+		{
+			"chat", OpenAIChat, `{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi","reasoning_content":"Hm",
 			"tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{\"b\": 1, \"a\":12345678901234567890}"}}]},"finish_reason":"stop"}],
 			"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}}`,
-			Summary{Text: "Hi", Reasoning: "Hm", ToolCalls: []ToolCall{{"t", "f", `{"a":12345678901234567890,"b":1}`}}, Stop: StopTools, Usage: Usage{9, 4, 3, 0, 1}, Choices: 1}},
-		{"chat refusal", OpenAIChat, `{"choices":[{"index":0,"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}`,
-			Summary{Refusal: "No.", Stop: StopRefusal, Choices: 1}},
-		{"chat cut off in a call", OpenAIChat, `{"choices":[{"index":0,"message":{"tool_calls":[{"id":"t","function":{"name":"f","arguments":"{\"a"}}]},"finish_reason":"length"}]}`,
-			Summary{ToolCalls: []ToolCall{{"t", "f", `{"a`}}, Stop: StopLength, Choices: 1}},
-		{"deepseek's cache", OpenAIChat, `{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":7}}`,
-			Summary{Usage: Usage{Input: 9, Output: 1, CacheRead: 7}}},
-		{"responses commentary", OpenAIResponses, `{"object":"response","status":"completed","output":[
+			Summary{Text: "Hi", Reasoning: "Hm", ToolCalls: []ToolCall{{"t", "f", `{"a":12345678901234567890,"b":1}`}}, Stop: StopTools, Usage: Usage{9, 4, 3, 0, 1}, Choices: 1},
+		},
+		{
+			"chat refusal", OpenAIChat, `{"choices":[{"index":0,"message":{"content":null,"refusal":"No."},"finish_reason":"stop"}]}`,
+			Summary{Refusal: "No.", Stop: StopRefusal, Choices: 1},
+		},
+		{
+			"chat cut off in a call", OpenAIChat, `{"choices":[{"index":0,"message":{"tool_calls":[{"id":"t","function":{"name":"f","arguments":"{\"a"}}]},"finish_reason":"length"}]}`,
+			Summary{ToolCalls: []ToolCall{{"t", "f", `{"a`}}, Stop: StopLength, Choices: 1},
+		},
+		{
+			"deepseek's cache", OpenAIChat, `{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":7}}`,
+			Summary{Usage: Usage{Input: 9, Output: 1, CacheRead: 7}},
+		},
+		{
+			"responses commentary", OpenAIResponses, `{"object":"response","status":"completed","output":[
 			{"type":"message","phase":"commentary","content":[{"type":"output_text","text":"Let me see."}]},
 			{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm"}]},{"type":"web_search_call"},
 			{"type":"message","phase":"final_answer","content":[{"type":"output_text","text":"Hi"}]}],
 			"usage":{"input_tokens":9,"output_tokens":4,"input_tokens_details":{"cached_tokens":3,"cache_write_tokens":2}}}`,
-			Summary{Text: "Hi", Commentary: "Let me see.", Reasoning: "Hm", Stop: StopEnd, Usage: Usage{9, 4, 3, 2, 0}, Other: []string{"web_search_call"}, Choices: 1}},
-		{"responses filtered", OpenAIResponses, `{"object":"response","status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}`,
-			Summary{Stop: StopRefusal, Choices: 1}},
-		{"anthropic cache", AnthropicMessages, `{"type":"message","content":[{"type":"text","text":"Hi"},{"type":"redacted_thinking","data":"x"}],
+			Summary{Text: "Hi", Commentary: "Let me see.", Reasoning: "Hm", Stop: StopEnd, Usage: Usage{9, 4, 3, 2, 0}, Other: []string{"web_search_call"}, Choices: 1},
+		},
+		{
+			"responses filtered", OpenAIResponses, `{"object":"response","status":"incomplete","incomplete_details":{"reason":"content_filter"},"output":[]}`,
+			Summary{Stop: StopRefusal, Choices: 1},
+		},
+		{
+			"anthropic cache", AnthropicMessages, `{"type":"message","content":[{"type":"text","text":"Hi"},{"type":"redacted_thinking","data":"x"}],
 			"stop_reason":"stop_sequence","stop_sequence":"END","usage":{"input_tokens":1,"cache_read_input_tokens":3,"cache_creation_input_tokens":5,"output_tokens":4,"output_tokens_details":{"thinking_tokens":2}}}`,
-			Summary{Text: "Hi", Stop: StopEnd, StopText: "END", Usage: Usage{9, 4, 3, 5, 2}, Other: []string{"redacted_thinking"}, Choices: 1}},
-		{"gemini thoughts", Gemini, `{"candidates":[{"content":{"parts":[{"text":"Hm","thought":true},{"text":"Hi"}]},"finishReason":"MAX_TOKENS"}],
+			Summary{Text: "Hi", Stop: StopEnd, StopText: "END", Usage: Usage{9, 4, 3, 5, 2}, Other: []string{"redacted_thinking"}, Choices: 1},
+		},
+		{
+			"gemini thoughts", Gemini, `{"candidates":[{"content":{"parts":[{"text":"Hm","thought":true},{"text":"Hi"}]},"finishReason":"MAX_TOKENS"}],
 			"usageMetadata":{"promptTokenCount":5,"toolUsePromptTokenCount":4,"candidatesTokenCount":3,"thoughtsTokenCount":1,"cachedContentTokenCount":2,"totalTokenCount":13}}`,
-			Summary{Text: "Hi", Reasoning: "Hm", Stop: StopLength, Usage: Usage{9, 4, 2, 0, 1}, Choices: 1}},
+			Summary{Text: "Hi", Reasoning: "Hm", Stop: StopLength, Usage: Usage{9, 4, 2, 0, 1}, Choices: 1},
+		},
 		{"gemini blocked", Gemini, `{"promptFeedback":{"blockReason":"SAFETY"}}`, Summary{Stop: StopRefusal}},
 		{"gemini malformed call", Gemini, `{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}`, Summary{Stop: StopBadCall, Choices: 1}},
-		{"ollama generate", Ollama, `{"response":"Hi","thinking":"Hm","done":true,"done_reason":"length","eval_count":4}`,
-			Summary{Text: "Hi", Reasoning: "Hm", Stop: StopLength, Usage: Usage{Output: 4}, Choices: 1}},
+		{
+			"ollama generate", Ollama, `{"response":"Hi","thinking":"Hm","done":true,"done_reason":"length","eval_count":4}`,
+			Summary{Text: "Hi", Reasoning: "Hm", Stop: StopLength, Usage: Usage{Output: 4}, Choices: 1},
+		},
 		{"error as a string", Ollama, `{"error":"gone"}`, Summary{Error: "gone"}},
 		{"error as a detail", OpenAIResponses, `{"detail":"not here"}`, Summary{Error: "not here"}},
 		{"error of a kind unknown", OpenAIChat, `{"oops":1}`, Summary{Error: `{"oops":1}`}},

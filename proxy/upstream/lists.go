@@ -253,7 +253,7 @@ func (s *Sender) getJSON(ctx context.Context, p *proxy.Provider, a proxy.Account
 	if err := s.authorize(ctx, req.Header, p, a); err != nil {
 		return nil, err
 	}
-	resp, err := s.transport.RoundTrip(req)
+	resp, err := s.transport.RoundTrip(req) //nolint:bodyclose // openBody takes it
 	if err != nil {
 		return nil, networkFault(err, req.URL.Host)
 	}

@@ -89,7 +89,7 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 	if err := s.authorize(ctx, h, to.Provider, to.Account); err != nil {
 		return nil, err
 	}
-	resp, dog, err := s.post(ctx, nativeURL(in, to, at), h, body)
+	resp, dog, err := s.post(ctx, nativeURL(in, to, at), h, body) //nolint:bodyclose // openBody takes it
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentType string) error {
 	buf := make([]byte, firstRead)
 	n, err := src.Read(buf)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	first := buf[:n]

@@ -77,7 +77,7 @@ func (s *source) prime() error {
 		switch {
 		case failed != nil:
 			return failed
-		case err != nil && err != io.EOF:
+		case err != nil && !errors.Is(err, io.EOF):
 			return err
 		case s.content:
 			return nil
@@ -131,10 +131,10 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 			return s.finish(io.EOF)
 		}
 	}
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case io.EOF:
+	case errors.Is(err, io.EOF):
 		if ferr := s.framer.Close(s.frame); ferr != nil {
 			return s.finish(ferr)
 		}
@@ -148,7 +148,7 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 func (s *source) finish(err error) error {
 	s.over = true
 	s.src.Close()
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		if s.ended {
 			return io.EOF
 		}

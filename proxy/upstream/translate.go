@@ -159,7 +159,7 @@ func (s *Sender) exchange(ctx context.Context, to *proxy.Candidate, url string, 
 	if err := s.authorize(ctx, h, to.Provider, to.Account); err != nil {
 		return nil, nil, err
 	}
-	resp, dog, err := s.post(ctx, url, h, newPayload(body, [2]int{}, nil))
+	resp, dog, err := s.post(ctx, url, h, newPayload(body, [2]int{}, nil)) //nolint:bodyclose // openBody takes it
 	if err != nil {
 		return nil, nil, err
 	}

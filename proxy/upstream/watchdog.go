@@ -119,7 +119,7 @@ func (b *watchedBody) peek() ([]byte, error) {
 	buf := make([]byte, firstRead)
 	n, err := b.take(buf)
 	b.ahead, b.err = buf[:n], err
-	if n > 0 || err == io.EOF {
+	if n > 0 || errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return b.ahead, err
@@ -146,7 +146,7 @@ func (b *watchedBody) take(p []byte) (int, error) {
 	if n > 0 {
 		b.dog.alive()
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = networkFault(b.dog.cause(err), b.host)
 	}
 	return n, err
