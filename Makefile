@@ -33,7 +33,7 @@ fmt:
 	$(GOLANGCI) fmt ./...
 
 generate: ## rewrites guides/reference
-	$(GO) run ./internal/gen
+	$(GO) run ./cmd/korproxy reference guides/reference
 
 check: lint generate test ## and nothing generated may have changed
 	git diff --exit-code

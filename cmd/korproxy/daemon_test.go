@@ -80,8 +80,14 @@ func startDaemon(t *testing.T, toml string, env ...string) *running {
 	}
 	env = append(env, config.HomeEnv+"="+home, "KORPROXY_KEYRING=off")
 	d := &running{t: t, home: home, Log: &logBuffer{}}
-	out := &logBuffer{}
-	d.app = &app{in: strings.NewReader(""), out: out, err: d.Log, environ: env, getenv: lookup(env), json: true, ran: true}
+	d.app = &app{in: strings.NewReader(""), out: &logBuffer{}, err: d.Log, environ: env, getenv: lookup(env), json: true, ran: true}
+	d.resume(t)
+	return d
+}
+
+// resume runs the daemon in its home, for the first time or again.
+func (d *running) resume(t *testing.T) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -129,7 +135,6 @@ func startDaemon(t *testing.T, toml string, env ...string) *running {
 		t.Fatal(err)
 	}
 	d.Key = key.Key
-	return d
 }
 
 func lookup(env []string) func(string) string {

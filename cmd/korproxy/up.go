@@ -230,6 +230,10 @@ func (a *app) modelsCommand() *cobra.Command {
 				a.object(rows)
 				return nil
 			}
+			if len(rows) == 0 {
+				a.say(nil, "no provider has listed its models yet: see 'korproxy accounts list'. A model can be asked for as provider/model all the same")
+				return nil
+			}
 			table := [][]string{{"MODEL", "CONTEXT", "OUTPUT"}}
 			for _, m := range rows {
 				table = append(table, []string{m.ID, tokens(m.Context), tokens(m.Output)})
