@@ -95,7 +95,7 @@ var droppable = map[string]bool{
 
 // parameterNamed finds the parameter in the words vendors use for a refusal.
 var parameterNamed = []*regexp.Regexp{
-	regexp.MustCompile("(?i)(?:unsupported|unknown|unrecognized|unexpected|invalid)[ _](?:parameter|value|argument|field|name|keyword argument)[^'\"`a-z]*['\"`]?([A-Za-z_.]+)"),
+	regexp.MustCompile("(?i)(?:unsupported|unknown|unrecognized|unexpected|invalid)[ _](?:request )?(?:parameter|value|argument|field|name|keyword argument)(?: supplied)?[^'\"`a-z]*['\"`]?([A-Za-z_.]+)"),
 	regexp.MustCompile("(?i)['\"`]([A-Za-z_.]+)['\"`]?[: ]+(?:is |are |does |extra inputs are )?(?:not supported|unsupported|not permitted|not allowed|deprecated|does not support|cannot both)"),
 	regexp.MustCompile(`(?i)^([a-z_.]+): extra inputs are not permitted`),
 	regexp.MustCompile("(?i)[`'\"]?(temperature|top_p|top_k)[`'\"]? (?:and|is|may|cannot|can)"),

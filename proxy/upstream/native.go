@@ -350,8 +350,9 @@ func join(base, path, query string, p *proxy.Provider) string {
 	if query == "" {
 		return u
 	}
+	_, own, _ := strings.Cut(path, "?")
 	for pair := range strings.SplitSeq(query, "&") {
-		if strings.Contains(path, "?"+pair) {
+		if pair == "" || pair == own {
 			continue
 		}
 		if strings.Contains(u, "?") {
