@@ -57,7 +57,6 @@ type daemon struct {
 	level   *slog.LevelVar
 	log     *slog.Logger
 	lines   *lineWriter
-	drain   time.Duration
 }
 
 // serve runs the daemon until ctx is done.
@@ -112,7 +111,6 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 		return err
 	}
 	d.log = d.logger(loaded.Config.Log)
-	d.drain = loaded.Config.Limits.DrainTimeout
 	keys, err := httpd.OpenKeys(keyFile(d.paths))
 	if err != nil {
 		return fault.New(fault.StartFailed, "%w", err)
@@ -214,10 +212,11 @@ func (d *daemon) greet() {
 
 // shutdown lets open requests end. A second signal cuts them off.
 func (d *daemon) shutdown() {
-	ctx, cancel := secondSignal(d.drain)
+	limit := d.gateway.state.Load().config.Config.Limits.DrainTimeout
+	ctx, cancel := secondSignal(limit)
 	defer cancel()
 	if n := d.server.Open(); n > 0 {
-		d.log.Info("stopping; open requests may end", "open", n, "within", d.drain)
+		d.log.Info("stopping; open requests may end", "open", n, "within", limit)
 	}
 	if err := d.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 		d.log.Warn("stopping", "error", err)
