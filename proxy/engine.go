@@ -145,15 +145,14 @@ func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
 			}
 			return nil, &fault.Error{Code: fault.CallerLeft, Message: "the caller left", Err: context.Cause(ctx)}
 		case err != nil:
-			if !moveOn(fault.As(err)) {
-				return nil, err
+			// Whose failure it was stays known.
+			reply = &Reply{Candidate: *to, Fault: fault.As(err)}
+			if !moveOn(reply.Fault) {
+				return reply, nil
 			}
 		case reply.Fault == nil || !moveOn(reply.Fault):
 			return reply, nil
 		}
-	}
-	if err != nil {
-		return nil, err
 	}
 	return reply, nil
 }

@@ -96,7 +96,7 @@ func TestEngineTellsTheLastFailure(t *testing.T) {
 		t.Errorf("got %+v, %v", reply, err)
 	}
 	e.Router = candidates("b", "c")
-	if reply, err := e.Do(t.Context(), &proxy.Inbound{}); reply != nil || fault.As(err).Code != fault.UpstreamDNS {
+	if reply, err := e.Do(t.Context(), &proxy.Inbound{}); err != nil || reply.Fault.Code != fault.UpstreamDNS {
 		t.Errorf("got %+v, %v", reply, err)
 	}
 	if !slices.Equal(s.closed, []string{"b"}) {

@@ -10,7 +10,7 @@ import (
 type Provider struct {
 	ID      string // "anthropic"
 	Name    string // "Anthropic"
-	Auth    string // how the key travels: bearer, x-api-key, x-goog-api-key, api-key, query-key, none
+	Auth    string // how the key travels: bearer, x-api-key, x-goog-api-key, api-key, none
 	Headers http.Header
 	// Surfaces are the dialects it serves natively, the preferred one for
 	// translation first.

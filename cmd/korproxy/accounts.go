@@ -99,6 +99,9 @@ func (a *app) accountsAdd() *cobra.Command {
 			if row.Status == "conditional" {
 				note = "\nnote: " + row.Policy
 			}
+			if env != "" && a.getenv(env) == "" {
+				note += "\nnote: " + env + " is not set here; the daemon has to be started where it is"
+			}
 			a.say(map[string]string{"provider": row.ID, "name": name, "status": row.Status, "policy": row.Policy}, "connected %s%s", acc.Label(), note)
 			return nil
 		},

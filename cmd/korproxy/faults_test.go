@@ -157,7 +157,7 @@ func TestEveryTroubleOfAProvider(t *testing.T) {
 		toml += providerTOML("to-"+d, d, p) + "[[accounts]]\nprovider = \"to-" + d + "\"\napi_key_env = \"THE_KEY\"\n"
 	}
 	patient := startDaemon(t, toml, "THE_KEY="+secretKey)
-	hasty := startDaemon(t, "[limits]\nfirst_byte_timeout = \"200ms\"\nidle_timeout = \"200ms\"\n"+toml, "THE_KEY="+secretKey)
+	hasty := startDaemon(t, "[limits]\nfirst_byte_timeout = \"2s\"\nidle_timeout = \"1s\"\n"+toml, "THE_KEY="+secretKey)
 	logged := map[string]plan{} // by request id
 	for pl := range askAll(t, all, patient, hasty) {
 		t.Run(fmt.Sprintf("%s/%s to %s/stream %t", pl.name, pl.from, pl.to, pl.stream), func(t *testing.T) {

@@ -116,11 +116,13 @@ func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candida
 	}
 	select {
 	case <-g.lists.Refresh(s.providers, s.accounts):
-		return route.Resolve(in.Model, s.route(g.lists))
 	case <-time.After(listPatience):
 	case <-ctx.Done():
+		return found, err
 	}
-	return found, err
+	asked := s.route(g.lists)
+	asked.Asked = true
+	return route.Resolve(in.Model, asked)
 }
 
 // Models implements httpd.Models.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -191,8 +192,9 @@ func (d *daemon) greet() {
 	from := "no account is connected, so the built-in sandbox answers"
 	if s.connected {
 		from = "models: korproxy models"
-		if known := d.gateway.known(s); len(known) > 0 {
-			model = known[0].ID
+		known := d.gateway.known(s)
+		if i := slices.IndexFunc(known, func(m proxy.Model) bool { return !m.Embed }); i >= 0 {
+			model = known[i].ID
 		}
 	}
 	auth := ""

@@ -7,14 +7,23 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"os/user"
 	"syscall"
 	"time"
 
 	"github.com/Microsoft/go-winio"
 )
 
-// listenSocket opens the named pipe. Its default access is this user's.
-func listenSocket(path string) (net.Listener, error) { return winio.ListenPipe(path, nil) }
+// listenSocket opens the named pipe, for this user and the system alone: by
+// default everyone may read from a pipe.
+func listenSocket(path string) (net.Listener, error) {
+	me, err := user.Current()
+	if err != nil {
+		return nil, err
+	}
+	// On Windows a user's id is the SID.
+	return winio.ListenPipe(path, &winio.PipeConfig{SecurityDescriptor: "D:P(A;;GA;;;" + me.Uid + ")(A;;GA;;;SY)"})
+}
 
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {
 	return winio.DialPipeContext(ctx, path)

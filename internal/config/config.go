@@ -11,8 +11,8 @@ import "time"
 // written as "64MB", check names a rule of validate.go.
 type Config struct {
 	Listen           string              `toml:"listen" default:"127.0.0.1:1337" check:"listen" doc:"Address the HTTP endpoint listens on, as host:port. Port 0 takes any free port. When the host is 127.0.0.1 the same port of [::1] is served too. Anything but a loopback host also needs local.allow_remote."`
-	Strict           bool                `toml:"strict" default:"false" scope:"workspace" doc:"Refuse a request when the provider's dialect cannot express all of it. By default it is sent as well as can be, and the X-Korproxy-Lossy header names what was lost."`
-	FetchRemoteMedia bool                `toml:"fetch_remote_media" default:"false" doc:"Let KorProxy download an image or file a request names by URL when the provider takes only inline data. Off, such a part is reported as a loss, and no request of ours goes to a host the caller chose."`
+	Strict           bool                `toml:"strict" default:"false" scope:"workspace" doc:"Refuse a request when the provider's dialect cannot express something that changes what the answer means, such as a JSON schema or a stop sequence. By default it is sent as well as can be, and the X-Korproxy-Lossy header names what was lost."`
+	FetchRemoteMedia bool                `toml:"fetch_remote_media" default:"false" doc:"Let KorProxy download an image or file a request names by URL when the provider takes only inline data. Off, such a request is refused, and no request of ours goes to a host the caller chose."`
 	ShareReasoning   bool                `toml:"share_reasoning" default:"false" doc:"Let the visible reasoning text of one provider be sent to another when a conversation changes provider. Opaque reasoning data never is."`
 	Local            Local               `toml:"local" doc:"Who may use the local endpoint."`
 	Limits           Limits              `toml:"limits" doc:"Sizes and time-outs. A time-out of 0 means none."`

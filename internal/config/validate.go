@@ -101,8 +101,9 @@ func checkListen(addr string) (code, message, fix string) {
 	return "", "", ""
 }
 
-// operations are last path segments of a pasted endpoint, not of a base.
-var operations = []string{"completions", "responses", "messages", "embeddings", "chat", "generate", "models"}
+// operations are last path segments of a pasted endpoint, not of a base. The
+// model list is not among them: a base of Azure's ends in /models.
+var operations = []string{"completions", "responses", "messages", "embeddings", "chat", "generate"}
 
 func checkURL(raw string) (code, message, fix string) {
 	raw = strings.TrimSpace(raw)

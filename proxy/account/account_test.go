@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -157,10 +158,7 @@ func TestUsable(t *testing.T) {
 		{name: "a provider nobody knows", without: []string{"mine"}, configured: []proxy.Account{{Provider: "gone", Name: "x"}}, want: local},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			all := map[string]*proxy.Provider{}
-			for id, p := range providers {
-				all[id] = p
-			}
+			all := maps.Clone(providers)
 			for _, id := range tc.without {
 				delete(all, id)
 			}

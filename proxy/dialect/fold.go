@@ -2,11 +2,16 @@ package dialect
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
 	"github.com/korproxy/korproxy/proxy"
 )
+
+// maxFold is the longest answer that is gathered from a stream: as much as a
+// provider may send in one piece.
+const maxFold = 64 << 20
 
 // A Folder gathers the events of a stream into one Answer.
 type Folder struct {
@@ -14,6 +19,8 @@ type Folder struct {
 	parts  []folded
 	err    *fault.Error
 	ended  bool
+	size   int
+	limit  int // of size; 0 is maxFold
 }
 
 type folded struct {
@@ -23,6 +30,13 @@ type folded struct {
 
 // Add takes the next event. The event's bytes are copied.
 func (f *Folder) Add(e *proxy.Event) {
+	if f.size += len(e.Text) + len(e.Raw); f.size > cmp.Or(f.limit, maxFold) {
+		f.parts = nil
+		if f.err == nil {
+			f.err = fault.New(fault.UpstreamBadJSON, "the provider sent an answer of more than %d bytes", cmp.Or(f.limit, maxFold))
+		}
+		return
+	}
 	switch e.Kind {
 	case proxy.EventStart:
 		f.answer.ID, f.answer.Model = e.ID, e.Model
@@ -54,6 +68,9 @@ func (f *Folder) Add(e *proxy.Event) {
 		}
 	}
 }
+
+// Failed says that there will be no answer, whatever comes.
+func (f *Folder) Failed() bool { return f.err != nil }
 
 // Answer is the fold of what was added, or the error the stream ended with.
 func (f *Folder) Answer() (*proxy.Answer, error) {

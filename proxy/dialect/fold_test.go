@@ -64,6 +64,22 @@ func plainAnswer(a *proxy.Answer) []string {
 	return out
 }
 
+func TestFolderIsBounded(t *testing.T) {
+	fold := Folder{limit: 100}
+	fold.Add(&proxy.Event{Kind: proxy.EventPartStart, Part: proxy.PartText})
+	for range 20 {
+		if fold.Failed() {
+			break
+		}
+		fold.Add(&proxy.Event{Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("0123456789")})
+	}
+	fold.Add(&proxy.Event{Kind: proxy.EventPartEnd, Part: proxy.PartText})
+	fold.Add(&proxy.Event{Kind: proxy.EventFinish})
+	if _, err := fold.Answer(); !fold.Failed() || err == nil || fault.As(err).Code != fault.UpstreamBadJSON || fold.parts != nil {
+		t.Errorf("an endless answer is kept: %v, %d parts", err, len(fold.parts))
+	}
+}
+
 func TestFolderReportsHowAStreamEnds(t *testing.T) {
 	text := []proxy.Event{{Kind: proxy.EventStart}, {Kind: proxy.EventPartStart, Part: proxy.PartText}, {Kind: proxy.EventDelta, Part: proxy.PartText, Text: lit("a")}}
 	for _, c := range []struct {

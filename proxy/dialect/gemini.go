@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -37,7 +38,10 @@ func (geminiCodec) Path(op proxy.Op, model string, stream bool) string {
 	return geminiPath(model) + ":generateContent"
 }
 
-func geminiPath(model string) string { return "/v1beta/" + geminiModel(model) }
+// geminiPath is a model's address. Its name may be anything a caller wrote.
+func geminiPath(model string) string {
+	return "/v1beta/" + (&url.URL{Path: geminiModel(model)}).EscapedPath()
+}
 
 // geminiModel is a model's resource name.
 func geminiModel(model string) string {

@@ -29,6 +29,7 @@ type Replay struct {
 const (
 	replayEntries = 4096
 	replayBytes   = 64 << 20
+	replayTurn    = 8 << 20 // a stream that says more than this is not remembered
 	replayLife    = 24 * time.Hour
 )
 
@@ -73,10 +74,11 @@ func (m *Replay) Remember(origin proxy.Origin, conversation string, a *proxy.Ans
 				id := ids[calls]
 				if part.Opaque != nil {
 					e.opaque[id], worth = owned(part.Opaque, origin), true
-					e.size += len(part.Opaque.Data)
+					e.size += len(id) + len(part.Opaque.Data)
 				}
 				if part.Call.ID != id && part.Call.ID != "" {
 					e.ids[id], worth = part.Call.ID, true
+					e.size += len(id) + len(part.Call.ID)
 				}
 			}
 			calls++

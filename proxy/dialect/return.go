@@ -31,7 +31,7 @@ type Return struct {
 func NewReturn(p *Prepared, c *Caller, origin proxy.Origin, mem *Replay) *Return {
 	r := &Return{p: p, caller: c, origin: origin, mem: mem, cut: NewCutter(p.Stops), used: map[string]bool{}}
 	if mem != nil {
-		r.fold = &Folder{}
+		r.fold = &Folder{limit: replayTurn}
 	}
 	if p.Fill {
 		r.fences = newFenceStripper()

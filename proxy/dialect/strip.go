@@ -41,13 +41,33 @@ func OwnMarks(d proxy.Dialect, body []byte) (out []byte, ok bool) {
 func StripReasoning(d proxy.Dialect, body []byte) (out []byte, ok bool) {
 	switch d {
 	case proxy.AnthropicMessages:
-		return cutItems(body, "messages", func(part jsondoc.Value) bool {
+		out, ok = cutItems(body, "messages", func(part jsondoc.Value) bool {
 			return part.Get("type").Equal("thinking") || part.Get("type").Equal("redacted_thinking")
 		})
+		if ok {
+			out = withoutThinking(out)
+		}
+		return out, ok
 	case proxy.OpenAIResponses:
 		return cutItems(body, "input", func(item jsondoc.Value) bool { return item.Get("type").Equal("reasoning") })
 	}
 	return body, false
+}
+
+// withoutThinking turns thinking off in an Anthropic request: with it on, a tool
+// call must be led by the thinking that was just taken out.
+func withoutThinking(body []byte) []byte {
+	var edits []jsondoc.Edit
+	err := jsondoc.Scan(body, func(key []byte, start, end int) bool {
+		if string(key) == "thinking" {
+			edits = append(edits, jsondoc.Edit{Start: start, End: end, With: []byte(`{"type":"disabled"}`)})
+		}
+		return true
+	})
+	if err != nil {
+		return body
+	}
+	return jsondoc.Splice(body, edits...)
 }
 
 // cutItems removes the elements that drop chooses from the list named field,

@@ -32,6 +32,9 @@ func NewWatch(d proxy.Dialect, contentType string) *Watch {
 	return &Watch{codec: c, framer: c.NewFramer(contentType)}
 }
 
+// Begun says whether a whole frame has been seen.
+func (w *Watch) Begun() bool { return w.frames > 0 }
+
 // Again says that the next n bytes fed have been seen already.
 func (w *Watch) Again(n int) { w.again = n }
 

@@ -99,8 +99,7 @@ func hostAllowed(host string, more []string) bool {
 		name = h
 	}
 	name = strings.TrimSuffix(strings.Trim(name, "[]"), ".")
-	switch name {
-	case "127.0.0.1", "localhost", "::1":
+	if name == "127.0.0.1" || strings.EqualFold(name, "localhost") {
 		return true
 	}
 	if ip, err := netip.ParseAddr(name); err == nil && ip.IsLoopback() {
@@ -123,7 +122,7 @@ func foreignOrigin(r *http.Request) bool {
 // tools put them, and takes those in the address out of it.
 func takeKeys(r *http.Request, v *visitor) []string {
 	var keys []string
-	if rest, ok := strings.CutPrefix(r.URL.Path, "/k/"); ok {
+	if rest, ok := strings.CutPrefix(strings.TrimLeft(r.URL.Path, "/"), "k/"); ok {
 		key, tail, _ := strings.Cut(rest, "/")
 		keys = append(keys, key)
 		r.URL.Path, r.URL.RawPath = "/"+tail, ""
@@ -212,14 +211,12 @@ func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Pa
 // openTo lists what needs no key.
 func openTo(r *http.Request) bool {
 	switch r.URL.Path {
-	case "/", "/healthz", "/readyz", "/api/version":
+	case "/", "/healthz", "/readyz", "/api/version", "/api/tags", "/api/ps":
 		return r.Method == http.MethodGet || r.Method == http.MethodHead
 	case "/v1":
 		return r.Method == http.MethodHead
-	case "/api/tags", "/api/ps":
-		return r.Method == http.MethodGet
 	case "/api/show":
-		return true
+		return r.Method == http.MethodPost
 	}
 	return false
 }

@@ -1,9 +1,11 @@
 package httpd
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
+	"compress/zlib"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
@@ -85,7 +87,7 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	body, err := s.readBody(w, r)
+	body, err := readBody(w, r, s.Settings().BodyLimit)
 	if err == nil {
 		if in.Body = body; in.Dialect == proxy.OpenAIResponses {
 			in.Body, _ = s.items.Resolve(body)
@@ -144,6 +146,9 @@ func peek(in *proxy.Inbound) error {
 		return fault.New(fault.InvalidJSON, "the body is not a JSON object: %w", err)
 	}
 	in.Model, in.Stream = named, stream && (in.Op == proxy.OpGenerate || in.Op == proxy.OpComplete)
+	if in.Dialect == proxy.AnthropicMessages && !signsThinking(in.Model) {
+		return nil
+	}
 	if marked, ok := dialect.OwnMarks(in.Dialect, in.Body); ok {
 		in.Body, in.ModelAt = marked, [2]int{}
 		return peek(in)
@@ -151,10 +156,16 @@ func peek(in *proxy.Inbound) error {
 	return nil
 }
 
+// signsThinking says whether the vendor of a model signs all its thinking, so
+// that what has no signature cannot be its own. Other vendors that speak
+// Anthropic's dialect sign nothing, and some want their thinking back.
+func signsThinking(model string) bool {
+	return strings.HasPrefix(model, "anthropic/") || strings.Contains(strings.ToLower(model), "claude")
+}
+
 // readBody takes the whole body into memory: it can then be sent again, and
 // the connection to the provider does not depend on the caller's.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := s.Settings().BodyLimit
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
@@ -183,11 +194,27 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 	case n > limit:
 		return nil, tooLarge(limit)
 	}
+	if plain != nil {
+		// The server watches for the caller's leaving from the end of the body
+		// on, and what is compressed may end before.
+		_, _ = io.CopyN(io.Discard, r.Body, 1<<10)
+	}
 	return buf.Bytes(), nil
 }
 
 func tooLarge(limit int64) error {
 	return fault.New(fault.BodyTooLarge, "the request body is larger than the limit of %d bytes", limit)
+}
+
+// inflate reads "deflate", which is zlib's format by the standard and the bare
+// one by the habit of some clients.
+func inflate(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	head, err := b.Peek(2)
+	if err == nil && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		return zlib.NewReader(b)
+	}
+	return flate.NewReader(b), nil
 }
 
 // decompressed reads a compressed body; nil when it is not.
@@ -202,7 +229,7 @@ func decompressed(r *http.Request) (io.Reader, error) {
 	case "gzip", "x-gzip":
 		plain, err = gzip.NewReader(r.Body)
 	case "deflate":
-		plain = flate.NewReader(r.Body)
+		plain, err = inflate(r.Body)
 	case "zstd":
 		var z *zstd.Decoder
 		z, err = zstd.NewReader(r.Body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(128<<20))

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/korproxy/korproxy/internal/atomicfile"
 	"github.com/korproxy/korproxy/internal/secret"
 )
@@ -102,11 +104,32 @@ func (k *Keys) Find(text string) (Key, bool) {
 
 const keyPrefix = "kor-"
 
+// lock keeps other processes from making keys at the same moment: the file is
+// written as a whole.
+func (k *Keys) lock() (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(k.file), 0o700); err != nil {
+		return nil, fmt.Errorf("saving the local key: %w", err)
+	}
+	l := flock.New(k.file+".lock", flock.SetPermissions(0o600))
+	if err := l.Lock(); err != nil {
+		return nil, fmt.Errorf("saving the local key: %w", err)
+	}
+	return func() {
+		// The lock ends with the process at the latest.
+		_ = l.Unlock()
+	}, nil
+}
+
 // For gives the key of a tool, made when there is none.
 func (k *Keys) For(tool string, admin bool) (Key, error) {
 	if admin {
 		tool = adminTool
 	}
+	unlock, err := k.lock()
+	if err != nil {
+		return Key{}, err
+	}
+	defer unlock()
 	if err := k.read(); err != nil {
 		return Key{}, err
 	}
@@ -125,9 +148,6 @@ func (k *Keys) For(tool string, admin bool) (Key, error) {
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return Key{}, err
-	}
-	if err := os.MkdirAll(filepath.Dir(k.file), 0o700); err != nil {
-		return Key{}, fmt.Errorf("saving the local key: %w", err)
 	}
 	if err := atomicfile.Write(k.file, append(b, '\n'), 0o600); err != nil {
 		return Key{}, fmt.Errorf("saving the local key: %w", err)

@@ -65,9 +65,12 @@ func (s *Server) ollamaRoutes(r chi.Router) {
 	r.Post("/api/show", s.showModel)
 }
 
+// maxShow bounds the body of a question about a model, which needs no key.
+const maxShow = 64 << 10
+
 func (s *Server) showModel(w http.ResponseWriter, r *http.Request) {
 	in := &proxy.Inbound{ID: visitorOf(r).id, Dialect: proxy.Ollama}
-	body, err := s.readBody(w, r)
+	body, err := readBody(w, r, maxShow)
 	if err != nil {
 		s.writeFault(w, in, fault.As(err))
 		return

@@ -27,15 +27,18 @@ func (s *Server) writeStream(w http.ResponseWriter, in *proxy.Inbound, reply *pr
 	w.WriteHeader(http.StatusOK)
 	p := &pump{w: w, rc: http.NewResponseController(w), seq: dialect.NewSequencer(enc), enc: enc}
 	p.step = p.event
+	p.mu.Lock()
 	p.timer = time.AfterFunc(keepAlive, p.ping)
+	p.mu.Unlock()
 	defer p.stop()
 	var err error
 	if reply.Answer != nil {
 		err = p.round(func() error { return dialect.Unfold(reply.Answer, p.step) })
 	} else {
 		for err == nil {
-			err = reply.Events.Next(p.begin())
+			err = reply.Events.Next(p.step)
 			if werr := p.flush(); werr != nil {
+				out.usage = p.seq.Usage()
 				out.left()
 				return
 			}
@@ -70,11 +73,8 @@ type pump struct {
 	failed   *fault.Error
 
 	timer *time.Timer
-	step  func(*proxy.Event) error
+	step  func(*proxy.Event) error // event, made once: a method value for each read would be garbage
 }
-
-// begin gives the function that takes the events of one read.
-func (p *pump) begin() func(*proxy.Event) error { return p.step }
 
 func (p *pump) event(e *proxy.Event) error {
 	p.mu.Lock()

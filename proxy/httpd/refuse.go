@@ -36,8 +36,8 @@ func (s *Server) writeRefusal(w http.ResponseWriter, in *proxy.Inbound, reply *p
 	copyHeader(h, reply.Header)
 	s.faultHeaders(h, reply.Fault)
 	h["Content-Length"] = []string{strconv.Itoa(len(reply.Native))}
-	w.WriteHeader(reply.Status)
-	_, _ = w.Write(reply.Native)
+	// A caller that left needs no answer.
+	_ = writeWhole(w, reply.Status, reply.Native)
 }
 
 // writeFault answers with an error in the caller's dialect.

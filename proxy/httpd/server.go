@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
@@ -90,6 +91,7 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 		Handler:           h,
 		ReadHeaderTimeout: set.HeaderTimeout,
 		ReadTimeout:       bodyTimeout,
+		WriteTimeout:      stalled, // moved on by each write: a deadline left by one answer would cut the next on its connection
 		IdleTimeout:       set.KeepAlive,
 		MaxHeaderBytes:    256 << 10,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
@@ -148,6 +150,7 @@ func (s *Server) leave() {
 // a doubled version.
 func (s *Server) routes() http.Handler {
 	r := chi.NewRouter()
+	r.Use(middleware.GetHead)
 	for path := range fixed {
 		r.Post(path, func(http.ResponseWriter, *http.Request) {}) // served before the router; here for 405
 	}
@@ -174,6 +177,11 @@ func (s *Server) routes() http.Handler {
 		s.refuse(w, req, fault.New(fault.NoRoute, "nothing is served at %s %s", req.Method, req.URL.Path))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		for _, method := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost} {
+			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
 		s.refuse(w, req, fault.New(fault.MethodRefused, "%s is not served at %s", req.Method, req.URL.Path))
 	})
 	return r

@@ -139,8 +139,7 @@ func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *prox
 	copyHeader(h, reply.Header)
 	h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	out.answering = true
-	w.WriteHeader(reply.Status)
-	if _, err := w.Write(b); err != nil {
+	if writeWhole(w, reply.Status, b) != nil {
 		out.left()
 	}
 	out.took(in.Dialect, b)
@@ -164,6 +163,7 @@ func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *pro
 			out.first()
 			deadline = extend(rc, deadline)
 			if _, werr := w.Write(buf[:n]); werr != nil || rc.Flush() != nil {
+				out.usage = reply.Watch.Usage()
 				out.left()
 				return
 			}
@@ -255,10 +255,10 @@ func (s *Server) writeAnswer(w http.ResponseWriter, in *proxy.Inbound, reply *pr
 	if answer == nil {
 		var fold dialect.Folder
 		var err error
-		for err == nil {
+		for err == nil && !fold.Failed() {
 			err = reply.Events.Next(func(e *proxy.Event) error { fold.Add(e); return nil })
 		}
-		if errors.Is(err, io.EOF) {
+		if err == nil || errors.Is(err, io.EOF) {
 			answer, err = fold.Answer()
 		}
 		if err != nil {
@@ -309,7 +309,15 @@ func (s *Server) writeJSON(w http.ResponseWriter, status int, b []byte) {
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(b))}
-	w.WriteHeader(status)
 	// A caller that left needs no answer.
-	_, _ = w.Write(b)
+	_ = writeWhole(w, status, b)
+}
+
+// writeWhole writes an answer that is at hand as a whole. The time the caller
+// has to take it begins here, however long the provider took.
+func writeWhole(w http.ResponseWriter, status int, b []byte) error {
+	extend(http.NewResponseController(w), time.Time{})
+	w.WriteHeader(status)
+	_, err := w.Write(b)
+	return err
 }

@@ -19,6 +19,9 @@ type State struct {
 	// Listed gives the models a provider is known to have; ok is false while
 	// its own list has not been read.
 	Listed func(provider string) (models []proxy.Model, ok bool)
+	// Asked: the providers have been asked for their lists, and what is not
+	// listed now will not be.
+	Asked bool
 	// Sandbox: no account is connected, so the built-in provider answers.
 	Sandbox bool
 }
@@ -210,22 +213,24 @@ func (s State) home(model string) []proxy.Candidate {
 	return nil
 }
 
-// only sends a bare name to the one connected provider that cannot be asked
-// what it has.
+// only sends a bare name to the one connected provider when it cannot be asked
+// what it has, and no other lists anything that the name could be a slip of.
 func (s State) only(model string) []proxy.Candidate {
+	if !s.Asked || strings.Contains(model, "/") {
+		return nil
+	}
 	var found *proxy.Provider
 	for _, a := range s.Accounts {
 		p := s.Providers[a.Provider]
 		if p == nil || closed(p) != nil || p == found {
 			continue
 		}
-		if _, known := s.Listed(p.ID); known || p.Local && a.Name == proxy.ImplicitAccount {
-			continue
-		}
-		if found != nil {
+		switch models, known := s.Listed(p.ID); {
+		case len(models) > 0 || found != nil && (!p.Local || p.Configured):
 			return nil
+		case !known && (!p.Local || p.Configured):
+			found = p
 		}
-		found = p
 	}
 	if found == nil {
 		return nil
@@ -234,8 +239,12 @@ func (s State) only(model string) []proxy.Candidate {
 	return out
 }
 
-// maxNear is how many similar names an error shows.
-const maxNear = 3
+// maxNear is how many similar names an error shows, and maxName the length of
+// a name beyond which none is looked for: callers may send anything.
+const (
+	maxNear = 3
+	maxName = 128
+)
 
 // unknown is the error for a model nobody has, with the nearest names.
 func (s State) unknown(model string) error {
@@ -250,7 +259,7 @@ func (s State) unknown(model string) error {
 		bare = model
 	}
 	for _, a := range s.Accounts {
-		if seen[a.Provider] {
+		if seen[a.Provider] || len(model) > maxName {
 			continue
 		}
 		seen[a.Provider] = true

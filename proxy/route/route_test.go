@@ -38,6 +38,7 @@ func world(accounts []string, lists map[string][]string) State {
 		}
 		return models, ok
 	}
+	s.Asked = true
 	return s
 }
 
@@ -62,7 +63,9 @@ func TestResolve(t *testing.T) {
 		{"a longer name is another model", "gpt-4o", []string{"openai/a"}, map[string][]string{"openai": {"gpt-4o-mini"}}, []string{"KP-ROUTE-001"}},
 		{"a bare name goes to its maker until lists are there", "claude-x", []string{"openai/o", "anthropic/a"}, nil, []string{"anthropic/a/claude-x"}},
 		{"but not when its maker's list lacks it", "claude-x", []string{"anthropic/a"}, map[string][]string{"anthropic": {"claude-y"}}, []string{"KP-ROUTE-001"}},
-		{"a bare name nobody made goes to the one that cannot be asked", "my-model", []string{"mine/m", "openai/o"}, map[string][]string{"openai": {"gpt-5"}}, []string{"mine/m/my-model"}},
+		{"a bare name nobody made goes to the only one, which cannot be asked", "my-model", []string{"mine/m"}, nil, []string{"mine/m/my-model"}},
+		{"but not when it may be a slip of what another lists", "my-model", []string{"mine/m", "openai/o"}, map[string][]string{"openai": {"gpt-5"}}, []string{"KP-ROUTE-001"}},
+		{"nor when it may be a slip of a provider's name", "mien/my-model", []string{"mine/m"}, nil, []string{"KP-ROUTE-001"}},
 		{"but not to one of two", "my-model", []string{"mine/m", "groq/g"}, nil, []string{"KP-ROUTE-001"}},
 		{"nor to a local server nobody wrote down", "my-model", []string{"ollama/auto"}, nil, []string{"KP-ROUTE-001"}},
 		{"a relay's own name for a model of a provider that is not connected", "anthropic/claude-x", []string{"openrouter/r"}, map[string][]string{"openrouter": {"anthropic/claude-x"}}, []string{"openrouter/r/anthropic/claude-x"}},
@@ -152,5 +155,13 @@ func TestADecisionIsQuick(t *testing.T) {
 	slices.Sort(took)
 	if median := took[len(took)/2]; median > time.Millisecond {
 		t.Errorf("a decision takes %v", median)
+	}
+}
+
+func TestNoGuessBeforeTheListsWereAskedFor(t *testing.T) {
+	s := world([]string{"mine/m"}, nil)
+	s.Asked = false
+	if found, err := Resolve("my-model", s); len(found) != 0 || err == nil {
+		t.Errorf("got %v, %v", found, err)
 	}
 }

@@ -33,7 +33,7 @@ func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 	}
 	var w jsondoc.Writer
 	losses := counter.EncodeCount(&w, p.Request, t)
-	r, doc, err := s.exchangeJSON(ctx, to, join(baseURL(to, at), codec.Path(proxy.OpCount, to.Model.ID, false), "", to.Provider), w.Bytes(), codec)
+	r, doc, err := s.exchangeJSON(ctx, in, to, join(baseURL(to, at), codec.Path(proxy.OpCount, to.Model.ID, false), "", to.Provider), w.Bytes(), codec)
 	switch {
 	case err != nil:
 		return nil, err
@@ -142,13 +142,13 @@ func (s *Sender) sendFill(ctx context.Context, in *proxy.Inbound, to *proxy.Cand
 			return nil, err
 		}
 	}
-	r, src, err := s.exchange(ctx, to, join(f.Base(baseURL(to, at)), f.Path, "", to.Provider), w.Bytes(), f.Codec)
+	r, src, err := s.exchange(ctx, in, to, join(f.Base(baseURL(to, at)), f.Path, "", to.Provider), w.Bytes(), f.Codec)
 	if err != nil || r.Fault != nil {
 		return r, err
 	}
 	r.Losses, r.Request = p.Losses, req
 	back := dialect.NewReturn(p, &dialect.Caller{Dialect: in.Dialect, ID: in.ID}, t.Origin, nil)
-	if err := s.receive(r, src, f.Codec, back, req.Stream); err != nil {
+	if err := s.receive(r, src, f.Codec, back, in); err != nil {
 		r.Close()
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to *proxy
 		}
 	}
 	url := join(baseURL(to, at), target.EmbedPath(to.Model.ID, len(req.Inputs)), "", to.Provider)
-	r, doc, err := s.exchangeJSON(ctx, to, url, w.Bytes(), codec)
+	r, doc, err := s.exchangeJSON(ctx, in, to, url, w.Bytes(), codec)
 	if err != nil || r.Fault != nil {
 		return r, err
 	}
@@ -54,8 +54,8 @@ func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to *proxy
 
 // exchangeJSON is exchange for an answer that is one JSON document. The
 // connection is done with when it returns.
-func (s *Sender) exchangeJSON(ctx context.Context, to *proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *jsondoc.Doc, error) {
-	r, src, err := s.exchange(ctx, to, url, body, codec)
+func (s *Sender) exchangeJSON(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *jsondoc.Doc, error) {
+	r, src, err := s.exchange(ctx, in, to, url, body, codec)
 	if err != nil || r.Fault != nil {
 		return r, nil, err
 	}

@@ -14,6 +14,9 @@ import (
 // learnedLife is how long a provider's refusal of a parameter is remembered.
 const learnedLife = 24 * time.Hour
 
+// maxLessons bounds the models of which anything is remembered.
+const maxLessons = 1024
+
 // learned remembers which parameters a model refused, so that each is refused
 // once and not at every request.
 type learned struct {
@@ -26,6 +29,8 @@ type lesson struct {
 	drop           []string
 	completionsMax bool
 	schemaSubset   bool
+	oneSampler     bool
+	efforts        []string // the efforts it takes, where it named them
 	until          time.Time
 }
 
@@ -44,6 +49,10 @@ func (l *learned) policy(to *proxy.Candidate) proxy.Policy {
 		p.Drop = append(slices.Clip(p.Drop), m.drop...)
 		p.CompletionsMax = p.CompletionsMax || m.completionsMax
 		p.SchemaSubset = p.SchemaSubset || m.schemaSubset
+		p.OneSampler = p.OneSampler || m.oneSampler
+		if m.efforts != nil {
+			p.Efforts = m.efforts
+		}
 	}
 	return p
 }
@@ -54,7 +63,7 @@ func (l *learned) refused(to *proxy.Candidate, f *fault.Error) bool {
 	if f.Status != 400 && f.Status != 422 || f.Wire == nil {
 		return false
 	}
-	name := refusedParameter(f.Wire)
+	name, efforts := refusedParameter(f.Wire), effortsOffered(f.Wire)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := lessonKey(to)
@@ -63,6 +72,10 @@ func (l *learned) refused(to *proxy.Candidate, f *fault.Error) bool {
 		m = lesson{}
 	}
 	switch {
+	case efforts != nil && m.efforts == nil: // this effort, not every one
+		m.efforts = efforts
+	case oneSamplerOnly.MatchString(f.Wire.Message) && !m.oneSampler:
+		m.oneSampler = true
 	case strings.Contains(f.Wire.Message, "max_completion_tokens") && name == "max_tokens":
 		if m.completionsMax {
 			return false
@@ -79,6 +92,9 @@ func (l *learned) refused(to *proxy.Candidate, f *fault.Error) bool {
 		m.drop = append(slices.Clip(m.drop), name)
 	}
 	m.until = l.now().Add(learnedLife)
+	if len(l.models) >= maxLessons {
+		clear(l.models) // names come from callers; what is in use is learned again
+	}
 	l.models[key] = m
 	return true
 }
@@ -95,8 +111,9 @@ var droppable = map[string]bool{
 
 // parameterNamed finds the parameter in the words vendors use for a refusal.
 var parameterNamed = []*regexp.Regexp{
-	regexp.MustCompile("(?i)(?:unsupported|unknown|unrecognized|unexpected|invalid)[ _](?:request )?(?:parameter|value|argument|field|name|keyword argument)(?: supplied)?[^'\"`a-z]*['\"`]?([A-Za-z_.]+)"),
+	regexp.MustCompile("(?i)(?:unsupported|unknown|unrecognized|unexpected|invalid)[ _](?:request )?(?:parameter|value|argument|field|name|keyword argument)(?:s|\\(s\\))?(?: supplied)?[^'\"`a-z]*['\"`]?([A-Za-z_.]+)"),
 	regexp.MustCompile("(?i)['\"`]([A-Za-z_.]+)['\"`]?[: ]+(?:is |are |does |extra inputs are )?(?:not supported|unsupported|not permitted|not allowed|deprecated|does not support|cannot both)"),
+	regexp.MustCompile("(?i)(?:argument|parameter|field)s? (?:is |are )?not (?:supported|permitted|allowed)[^:]*: ['\"`]?([A-Za-z_.]+)"),
 	regexp.MustCompile(`(?i)^([a-z_.]+): extra inputs are not permitted`),
 	regexp.MustCompile("(?i)[`'\"]?(temperature|top_p|top_k)[`'\"]? (?:and|is|may|cannot|can)"),
 }
@@ -104,7 +121,8 @@ var parameterNamed = []*regexp.Regexp{
 // refusedParameter is the top-level parameter that an error is about, "" when
 // it names none.
 func refusedParameter(w *fault.Wire) string {
-	if w.Param != "" && (strings.Contains(w.Code, "unsupported") || strings.Contains(w.Code, "unknown") || strings.Contains(strings.ToLower(w.Message), "support")) {
+	text := strings.ToLower(w.Message)
+	if w.Param != "" && (strings.Contains(w.Code, "unsupported") || strings.Contains(w.Code, "unknown") || strings.Contains(text, "unsupported") || strings.Contains(text, "not support")) {
 		return topLevel(w.Param)
 	}
 	for _, re := range parameterNamed {
@@ -113,6 +131,32 @@ func refusedParameter(w *fault.Wire) string {
 		}
 	}
 	return ""
+}
+
+// oneSamplerOnly is a refusal of two parameters together, not of either.
+var oneSamplerOnly = regexp.MustCompile("(?i)temperature[`'\"]? and [`'\"]?top_p[`'\"]? cannot both")
+
+// offered is where a refusal lists the values that would have been taken.
+var offered = regexp.MustCompile("(?i)(?:supported values are|must be one of|expected one of)(.*)")
+
+// effortsOffered is what a refusal of an effort says would have been taken,
+// weakest first; nil when it is about something else or names none.
+func effortsOffered(w *fault.Wire) []string {
+	if !strings.Contains(w.Param, "effort") && !strings.Contains(w.Message, "effort") {
+		return nil
+	}
+	m := offered.FindStringSubmatch(w.Message)
+	if m == nil {
+		return nil
+	}
+	words := strings.FieldsFunc(m[1], func(r rune) bool { return r < 'a' || r > 'z' })
+	var list []string
+	for _, effort := range [...]string{"none", "minimal", "low", "medium", "high", "xhigh", "max"} {
+		if slices.Contains(words, effort) {
+			list = append(list, effort)
+		}
+	}
+	return list
 }
 
 // topLevel is the outermost field of a path, looking through Gemini's
@@ -136,7 +180,7 @@ func reasoningRefused(f *fault.Error) bool {
 	if strings.Contains(text, "not supported") {
 		return false // the parameter, not its value
 	}
-	for _, words := range []string{"invalid_encrypted_content", "encrypted content", "could not be verified", "invalid signature", "`signature`", "thought signature", "thought_signature", "could not be decrypted"} {
+	for _, words := range []string{"invalid_encrypted_content", "encrypted content", "could not be verified", "invalid signature", "`signature`", "thinking.signature", "thought signature", "thought_signature", "could not be decrypted"} {
 		if strings.Contains(text, words) {
 			return true
 		}

@@ -20,6 +20,10 @@ func TestRefusedParameters(t *testing.T) {
 		{"OpenAI's value", fault.Wire{Code: "unsupported_value", Param: "temperature", Message: "Unsupported value: 'temperature' does not support 0.2 with this model."}, "temperature"},
 		{"OpenAI's deep one", fault.Wire{Code: "unknown_parameter", Param: "reasoning.effort", Message: "Unknown parameter: 'reasoning.effort'."}, "reasoning.effort"},
 		{"OpenAI, by words alone", fault.Wire{Message: "Unrecognized request argument supplied: parallel_tool_calls"}, "parallel_tool_calls"},
+		{"OpenAI, several", fault.Wire{Message: "Unsupported parameters: 'logprobs', 'top_logprobs'"}, "logprobs"},
+		{"OpenAI's wrong value", fault.Wire{Code: "invalid_value", Param: "service_tier", Message: "Invalid value: 'fast'. Supported values are: 'auto', 'default', 'flex'."}, "fast"},
+		{"xAI", fault.Wire{Message: "Argument not supported on this model: presence_penalty"}, "presence_penalty"},
+		{"Groq", fault.Wire{Message: "`reasoning_effort` is not supported with this model"}, "reasoning_effort"},
 		{"Anthropic", fault.Wire{Message: "output_config: Extra inputs are not permitted"}, "output_config"},
 		{"Anthropic's samplers", fault.Wire{Message: "`temperature` and `top_p` cannot both be specified for this model. Please use only one."}, "top_p"},
 		{"Anthropic's deprecation", fault.Wire{Message: "`top_k` is deprecated for this model."}, "top_k"},
@@ -76,10 +80,40 @@ func TestLearning(t *testing.T) {
 	}
 }
 
+func TestLearningWhatIsTakenInstead(t *testing.T) {
+	l := newLearned(time.Now)
+	to := &proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Model: proxy.Model{ID: "m"}}
+	refusal := func(w fault.Wire) *fault.Error {
+		return &fault.Error{Code: fault.UpstreamRefused, Status: 400, Wire: &w}
+	}
+	effort := refusal(fault.Wire{Code: "unsupported_value", Param: "reasoning.effort", Message: "Unsupported value: 'reasoning.effort' does not support 'xhigh' with this model. Supported values are: 'high', 'low', and 'medium'."})
+	if !l.refused(to, effort) {
+		t.Error("no effort was learned")
+	}
+	if p := l.policy(to); !slices.Equal(p.Efforts, []string{"low", "medium", "high"}) || len(p.Drop) > 0 {
+		t.Errorf("the refusal of one effort made the policy %+v", p)
+	}
+	if !l.refused(to, effort) || !slices.Equal(l.policy(to).Drop, []string{"reasoning.effort"}) {
+		t.Errorf("refused once more, the policy is %+v", l.policy(to))
+	}
+	if l.refused(to, effort) {
+		t.Error("the same is learned for ever")
+	}
+	both := refusal(fault.Wire{Message: "temperature and top_p cannot both be specified for this model. Please use only one."})
+	if !l.refused(to, both) || !l.policy(to).OneSampler {
+		t.Errorf("the policy is %+v", l.policy(to))
+	}
+	wrong := refusal(fault.Wire{Code: "invalid_value", Param: "service_tier", Message: "Invalid value: 'fast'. Supported values are: 'auto', 'default', 'flex'."})
+	if l.refused(to, wrong) {
+		t.Error("a value that is wrong in itself was held against its parameter")
+	}
+}
+
 func TestRefusedReasoning(t *testing.T) {
 	for words, want := range map[string]bool{
 		"The encrypted content for item rs_1 could not be verified.":                                true,
 		"messages.1.content.0: Invalid `signature` in `thinking` block":                             true,
+		"messages.1.content.0.thinking.signature: Field required":                                   true,
 		"Function call is missing a thought_signature in functionCall parts.":                       true,
 		"messages.1.content.0.thinking: each thinking block must contain thinking":                  false,
 		"Invalid 'input[0].content': string too long.":                                              false,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -42,6 +43,7 @@ type Lists struct {
 	merged  map[*proxy.Provider][]proxy.Model // what Known gives, until a list changes
 	closed  bool
 	wg      sync.WaitGroup
+	saving  sync.Mutex // one save at a time, the newest last
 	ctx     context.Context
 	cancel  context.CancelFunc
 }
@@ -190,19 +192,32 @@ func (l *Lists) read(p *proxy.Provider, a proxy.Account, done chan struct{}) {
 	defer cancel()
 	models, err := l.sender.ListModels(ctx, p, a)
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	if err == nil {
+		clear(l.merged)
+		l.entries[p.ID] = listEntry{Models: models, At: time.Now(), Base: address(p)}
+	}
 	delete(l.running, p.ID)
 	close(done)
+	l.mu.Unlock()
 	if err != nil {
 		l.log.Debug("a model list was not read", "provider", p.ID, "error", err)
 		return
 	}
-	clear(l.merged)
-	l.entries[p.ID] = listEntry{Models: models, At: time.Now(), Base: address(p)}
+	l.save()
+}
+
+// save keeps the lists for the next run. Requests ask for lists all the time,
+// so the disk is not waited for under their lock.
+func (l *Lists) save() {
 	if l.file == "" {
 		return
 	}
-	b, err := json.Marshal(l.entries)
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	entries := maps.Clone(l.entries)
+	l.mu.Unlock()
+	b, err := json.Marshal(entries)
 	if err == nil {
 		err = atomicfile.Write(l.file, b, 0o600)
 	}

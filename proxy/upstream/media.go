@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,7 +22,8 @@ import (
 
 // The bounds of a fetch.
 const (
-	maxMedia     = 20 << 20
+	maxMedia     = 20 << 20 // one file
+	maxFetched   = 64 << 20 // all files of a request
 	mediaTimeout = 15 * time.Second
 	mediaHops    = 3
 )
@@ -33,6 +35,7 @@ func (s *Sender) inlineMedia(ctx context.Context, p *dialect.Prepared, t *dialec
 	if t.Dialect != proxy.Ollama {
 		return nil
 	}
+	fetched := 0
 	for i, turn := range p.Request.Turns {
 		for j, part := range turn.Parts {
 			if part.Media == nil || part.Media.URL == "" {
@@ -45,6 +48,9 @@ func (s *Sender) inlineMedia(ctx context.Context, p *dialect.Prepared, t *dialec
 			if err != nil {
 				return fault.New(fault.MediaFetch, "%s could not be fetched: %w", hostOf(part.Media.URL), err)
 			}
+			if fetched += base64.StdEncoding.DecodedLen(len(data)); fetched > maxFetched {
+				return fault.New(fault.MediaFetch, "the links of this request lead to more than %d MB", maxFetched>>20)
+			}
 			m := *part.Media
 			m.URL, m.MIME, m.Data = "", mime, data
 			parts := append([]proxy.Part(nil), turn.Parts...)
@@ -56,16 +62,20 @@ func (s *Sender) inlineMedia(ctx context.Context, p *dialect.Prepared, t *dialec
 	return nil
 }
 
-func hostOf(url string) string {
-	rest := strings.TrimPrefix(strings.TrimPrefix(url, "https://"), "http://")
-	host, _, _ := strings.Cut(rest, "/")
-	return host
+// hostOf is what of a link may stand in a message: its path, its query and what
+// stands before its host may be secrets.
+func hostOf(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" {
+		return "the link"
+	}
+	return u.Host
 }
 
 var errNotPublic = errors.New("the address is not a public one")
 
 // fetchMedia gets the bytes behind a link as base64.
-func (s *Sender) fetchMedia(ctx context.Context, url string) (mime string, data []byte, err error) {
+func (s *Sender) fetchMedia(ctx context.Context, link string) (mime string, data []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, mediaTimeout)
 	defer cancel()
 	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: publicOnly}
@@ -78,16 +88,19 @@ func (s *Sender) fetchMedia(ctx context.Context, url string) (mime string, data 
 			return nil
 		},
 	}
-	if !strings.HasPrefix(url, "https://") {
+	if !strings.HasPrefix(link, "https://") {
 		return "", nil, errors.New("only https links are fetched")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link, nil)
 	if err != nil {
-		return "", nil, err
+		return "", nil, errors.New("it is no link")
 	}
 	req.Header.Set("User-Agent", s.userAgent)
 	resp, err := client.Do(req)
 	if err != nil {
+		if u := new(url.Error); errors.As(err, &u) {
+			err = u.Err // without the link
+		}
 		return "", nil, err
 	}
 	defer resp.Body.Close()

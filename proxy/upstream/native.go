@@ -124,22 +124,28 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 }
 
 // beginStream reads the first bytes of a stream, so that a provider that fails
-// at once can still be answered for properly.
+// at once can still be answered for properly. An event that arrives in pieces
+// is waited for, as far as the buffer reaches.
 func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentType string) error {
+	w := dialect.NewWatch(in.Dialect, contentType)
 	buf := make([]byte, firstRead)
-	n, err := src.Read(buf)
+	var first []byte
+	var err error
+	for err == nil && len(first) < len(buf) && !w.Begun() && !pauses(first) {
+		var n int
+		n, err = src.Read(buf[len(first):])
+		w.Feed(buf[len(first) : len(first)+n])
+		first = buf[:len(first)+n]
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	first := buf[:n]
-	if n == 0 {
+	if len(first) == 0 {
 		return fault.New(fault.StreamTruncated, "%s closed the stream before anything came", src.host)
 	}
 	if looksLikePage(first) {
 		return fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", src.host, printable(first))
 	}
-	w := dialect.NewWatch(in.Dialect, contentType)
-	w.Feed(first)
 	if f := w.FailedFirst(); f != nil {
 		r.Fault, r.Status = f, f.HTTPStatus()
 		return nil
@@ -148,6 +154,12 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 	r.Streaming, r.Watch, r.Buffer = true, w, buf
 	r.Body = &resumed{first: first, rest: src, ended: errors.Is(err, io.EOF)}
 	return nil
+}
+
+// pauses says whether a stream that has no event yet may rest here: behind a
+// comment or a blank line, which keep the connection alive and are passed on.
+func pauses(first []byte) bool {
+	return bytes.HasSuffix(first, []byte("\n\n")) || bytes.HasSuffix(first, []byte("\n\r\n")) || bytes.HasPrefix(first, []byte{':'}) && bytes.HasSuffix(first, []byte{'\n'})
 }
 
 // resumed gives the first bytes again before the rest. They may be read into
@@ -311,7 +323,7 @@ func nativeURL(in *proxy.Inbound, to *proxy.Candidate, at proxy.Surface) string 
 	switch {
 	case in.Op != proxy.OpEmbed:
 	case in.Dialect == proxy.Gemini:
-		path = "/v1beta/models/" + to.Model.ID + ":" + in.Variant
+		path = "/v1beta/" + (&url.URL{Path: "models/" + to.Model.ID}).EscapedPath() + ":" + in.Variant
 	case in.Dialect == proxy.Ollama:
 		path = "/api/" + in.Variant
 	}

@@ -59,8 +59,10 @@ func endToEnd(h http.Header) http.Header {
 		delete(h, name)
 	}
 	for name := range h {
-		if strings.HasPrefix(name, "X-Korproxy-") {
-			delete(h, name) // another KorProxy's; the caller takes them for ours
+		// Another KorProxy's would be taken for ours, and which web pages may
+		// read an answer of this machine's is not for a provider to say.
+		if strings.HasPrefix(name, "X-Korproxy-") || strings.HasPrefix(name, "Access-Control-") {
+			delete(h, name)
 		}
 	}
 	return h

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -94,7 +95,7 @@ func TestPayload(t *testing.T) {
 		"as it is":        {newPayload(body, [2]int{}, nil), string(body)},
 		"another name":    {newPayload(body, at, []byte(`"m"`)), `{"model":"m","n":1}`},
 		"a longer name":   {newPayload(body, at, []byte(`"a/very/long/name"`)), `{"model":"a/very/long/name","n":1}`},
-		"large":           {newPayload(append(body[:len(body):len(body)], strings.Repeat(" ", 2*small)...), at, []byte(`"m"`)), `{"model":"m","n":1}` + strings.Repeat(" ", 2*small)},
+		"large":           {newPayload(append(slices.Clip(body), strings.Repeat(" ", 2*small)...), at, []byte(`"m"`)), `{"model":"m","n":1}` + strings.Repeat(" ", 2*small)},
 		"nothing":         {newPayload(nil, [2]int{}, nil), ""},
 		"no span, a name": {newPayload(body, [2]int{}, []byte(`"m"`)), string(body)},
 	} {
@@ -145,7 +146,8 @@ func TestJoin(t *testing.T) {
 
 func TestAnAccountsOwnBase(t *testing.T) {
 	p := &proxy.Provider{Surfaces: []proxy.Surface{
-		{Dialect: proxy.OpenAIChat, BaseURL: "https://api.example/v1"}, {Dialect: proxy.OpenAIResponses, BaseURL: "https://api.example/v1"},
+		{Dialect: proxy.OpenAIChat, BaseURL: "https://api.example/v1"},
+		{Dialect: proxy.OpenAIResponses, BaseURL: "https://api.example/v1"},
 		{Dialect: proxy.AnthropicMessages, BaseURL: "https://api.example/anthropic"},
 	}}
 	to := &proxy.Candidate{Provider: p, Account: proxy.Account{BaseURL: "https://eu.example/root/v1"}}

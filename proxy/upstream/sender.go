@@ -78,6 +78,15 @@ func newTransport(limit func() time.Duration) *http.Transport {
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		DisableCompression:    true,
+		HTTP2: &http.HTTP2Config{
+			// A caller that reads slowly holds this much of its answer here, and
+			// the provider waits.
+			MaxReceiveBufferPerStream: 256 << 10,
+			// A connection that died with the network it was made in is noticed,
+			// before one request after another waits on it.
+			SendPingTimeout: 30 * time.Second,
+			PingTimeout:     15 * time.Second,
+		},
 	}
 }
 

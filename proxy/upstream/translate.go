@@ -36,6 +36,7 @@ func (s *Sender) sendTranslated(ctx context.Context, in *proxy.Inbound, to *prox
 	req = dialect.FillPrompt(req)
 	fill := req.Op != in.Op && req.Fill != nil
 	var repair string
+	stripped := false
 	for try := 0; ; try++ {
 		reply, err := s.tryTranslated(ctx, in, to, req, fill)
 		if reply != nil {
@@ -45,8 +46,8 @@ func (s *Sender) sendTranslated(ctx context.Context, in *proxy.Inbound, to *prox
 			return reply, err
 		}
 		switch {
-		case reasoningRefused(reply.Fault) && repair == "":
-			repair = "reasoning_stripped"
+		case reasoningRefused(reply.Fault) && !stripped:
+			repair, stripped = "reasoning_stripped", true
 			req = withoutReasoning(req)
 			s.replay.Forget(to.Origin(to.Provider.Surfaces[0].Dialect))
 		case s.learned.refused(to, reply.Fault):
@@ -123,13 +124,13 @@ func (s *Sender) tryTranslated(ctx context.Context, in *proxy.Inbound, to *proxy
 	}
 	body := rewriteBody(to.Provider, w.Bytes())
 	url := join(baseURL(to, at), codec.Path(req.Op, to.Model.ID, req.Stream), "", to.Provider)
-	r, src, err := s.exchange(ctx, to, url, body, codec)
+	r, src, err := s.exchange(ctx, in, to, url, body, codec)
 	if err != nil || r.Fault != nil {
 		return r, err
 	}
 	r.Losses = p.Losses
 	back := dialect.NewReturn(p, &dialect.Caller{Dialect: in.Dialect, ID: in.ID}, t.Origin, s.memory(at.Dialect, t))
-	if err := s.receive(r, src, codec, back, req.Stream); err != nil {
+	if err := s.receive(r, src, codec, back, in); err != nil {
 		r.Close()
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func (s *Sender) memory(d proxy.Dialect, t *dialect.Target) *dialect.Replay {
 }
 
 // exchange sends a body and gives the open answer, or its fault.
-func (s *Sender) exchange(ctx context.Context, to *proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *watchedBody, error) {
+func (s *Sender) exchange(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, url string, body []byte, codec dialect.Codec) (*proxy.Reply, *watchedBody, error) {
 	h := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"}}
 	if codec.Dialect() == proxy.AnthropicMessages {
 		h["Anthropic-Version"] = []string{"2023-06-01"}
@@ -172,34 +173,34 @@ func (s *Sender) exchange(ctx context.Context, to *proxy.Candidate, url string, 
 	if resp.StatusCode/100 != 2 {
 		readFault(r, src, codec)
 		r.Native = nil // another dialect's words
-		attribute(r.Fault, to)
+		attribute(r.Fault, to, in)
 	}
 	return r, src, nil
 }
 
-// attribute says in the message whose words they are.
-func attribute(f *fault.Error, to *proxy.Candidate) {
-	f.Message = f.Text() + " (provider=" + to.Provider.ID + ", account=" + to.Account.Name + ")"
+// attribute says in the message whose words they are, and where the log has more.
+func attribute(f *fault.Error, to *proxy.Candidate, in *proxy.Inbound) {
+	f.Message = f.Text() + " (provider=" + to.Provider.ID + ", account=" + to.Account.Name + ", request_id=" + in.ID + ")"
 }
 
 // receive turns the provider's answer into an Answer or a Source, as the
 // provider sends it; the caller's side makes a stream of the one and the other.
-func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, back *dialect.Return, stream bool) error {
+func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, back *dialect.Return, in *proxy.Inbound) error {
 	contentType := r.Header.Get("Content-Type")
 	kind := kindOf(contentType)
 	if kind == kindHTML {
 		b, _ := readAll(src, -1)
 		return checkJSON(b, kind, src.host, contentType)
 	}
-	if kind == kindJSON && stream && streamsAnyway(src) {
+	if kind == kindJSON && in.Stream && streamsAnyway(src) {
 		kind, contentType = kindStream, "text/event-stream"
 	}
-	if kind == kindStream || stream && kind != kindJSON {
+	if kind == kindStream || in.Stream && kind != kindJSON {
 		source := newSource(src, codec, contentType, back)
 		if err := source.prime(); err != nil {
 			var f *fault.Error
 			if errors.As(err, &f) && f.Wire != nil {
-				attribute(f, &r.Candidate)
+				attribute(f, &r.Candidate, in)
 			}
 			return err
 		}
@@ -223,7 +224,7 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 	}
 	if r.Answer, err = codec.DecodeAnswer(doc); err != nil {
 		f := fault.As(err)
-		attribute(f, &r.Candidate)
+		attribute(f, &r.Candidate, in)
 		return f
 	}
 	r.Losses = append(r.Losses, r.Answer.Losses...)

@@ -1,0 +1,134 @@
+package httpd
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/dialect"
+)
+
+// deadlines is a ResponseWriter that notes the write deadlines it is given.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// TestAnswersHaveADeadlineOfTheirOwn: the deadline that a stream leaves on its
+// connection must not cut a later answer there, and a caller that does not read
+// must not hold an answer for ever.
+func TestAnswersHaveADeadlineOfTheirOwn(t *testing.T) {
+	s := New(Options{Metrics: NewMetrics("0")})
+	in := &proxy.Inbound{Dialect: proxy.OpenAIChat}
+	for name, write := range map[string]func(http.ResponseWriter){
+		"whole, translated": func(w http.ResponseWriter) { s.writeJSON(w, 200, []byte("{}")) },
+		"whole, as it came": func(w http.ResponseWriter) {
+			s.passWhole(w, in, &proxy.Reply{Status: 200, Body: http.NoBody}, &outcome{})
+		},
+		"a refusal, as it came": func(w http.ResponseWriter) {
+			s.writeRefusal(w, in, &proxy.Reply{Status: 400, Native: []byte("{}"), Fault: panicked})
+		},
+	} {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		write(w)
+		if len(w.set) != 1 || time.Until(w.set[0]) < stalled/2 {
+			t.Errorf("%s: deadlines %v", name, w.set)
+		}
+	}
+}
+
+func TestKeyInThePathStaysOutOfTheLog(t *testing.T) {
+	for _, path := range []string{"/k/kor-secret/nowhere", "//k/kor-secret/nowhere"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		r.URL.Path = path
+		if keys := takeKeys(r, &visitor{}); len(keys) != 1 || keys[0] != "kor-secret" || r.URL.Path != "/nowhere" {
+			t.Errorf("%s: keys %v, path %s", path, keys, r.URL.Path)
+		}
+	}
+}
+
+// TestAQuestionForAModelIsShort: it needs no key.
+func TestAQuestionForAModelIsShort(t *testing.T) {
+	url, _, _ := testServer(t, func(context.Context, *proxy.Inbound) (*proxy.Reply, error) { return nil, nil })
+	resp, body, err := send(t, url, "", "/api/show", `{"model":"`+strings.Repeat("m", maxShow)+`"}`)
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %d %.80s, %v", resp.StatusCode, body, err)
+	}
+}
+
+func TestMethods(t *testing.T) {
+	url, key, _ := testServer(t, func(context.Context, *proxy.Inbound) (*proxy.Reply, error) { return nil, nil })
+	for _, tc := range []struct {
+		method, path string
+		status       int
+		allow        []string
+	}{
+		{http.MethodGet, "/v1/messages", http.StatusMethodNotAllowed, []string{"POST"}},
+		{http.MethodOptions, "/v1/chat/completions", http.StatusMethodNotAllowed, []string{"POST"}},
+		{http.MethodPost, "/api/version", http.StatusMethodNotAllowed, []string{"GET"}},
+		{http.MethodHead, "/api/version", http.StatusOK, nil},
+		{http.MethodHead, "/", http.StatusOK, nil},
+		{http.MethodHead, "/v1/messages", http.StatusMethodNotAllowed, []string{"POST"}},
+		{http.MethodHead, "/nowhere", http.StatusNotFound, nil},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tc.method, url+tc.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tc.status || !slices.Equal(resp.Header.Values("Allow"), tc.allow) {
+			t.Errorf("%s %s: got %d, Allow %v", tc.method, tc.path, resp.StatusCode, resp.Header.Values("Allow"))
+		}
+	}
+}
+
+// leaving takes so many writes.
+type leaving struct {
+	*httptest.ResponseRecorder
+	takes int
+}
+
+func (l *leaving) Write(p []byte) (int, error) {
+	if l.takes--; l.takes < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return l.ResponseRecorder.Write(p)
+}
+
+// TestUsageOfACallerThatLeft: what a provider reported so far was spent.
+func TestUsageOfACallerThatLeft(t *testing.T) {
+	const start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":7,\"output_tokens\":1}}}\n\n"
+	s := New(Options{Metrics: NewMetrics("0")})
+	in := &proxy.Inbound{Dialect: proxy.AnthropicMessages, Stream: true}
+	var out outcome
+	s.passStream(&leaving{httptest.NewRecorder(), 1}, in, &proxy.Reply{
+		Status: 200, Body: iotest.OneByteReader(strings.NewReader(start)), Buffer: make([]byte, 512), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
+	}, &out)
+	if !out.gone || out.usage.Input != 0 {
+		t.Errorf("left at once: %+v", out)
+	}
+	out = outcome{}
+	s.passStream(&leaving{httptest.NewRecorder(), 1}, in, &proxy.Reply{
+		Status: 200, Body: io.MultiReader(strings.NewReader(start), strings.NewReader("event: ping\n")), Buffer: make([]byte, 512), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
+	}, &out)
+	if !out.gone || out.usage.Input != 7 {
+		t.Errorf("left in the middle: %+v", out)
+	}
+}
