@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -64,7 +62,6 @@ type daemon struct {
 func (a *app) serve(ctx context.Context, flags map[string]string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer runtime.KeepAlive(calm())
 	d := &daemon{a: a, level: new(slog.LevelVar)}
 	defer d.close()
 	if err := d.open(flags, cancel); err != nil {
@@ -224,16 +221,6 @@ func (d *daemon) shutdown() {
 		d.log.Warn("stopping", "error", err)
 	}
 	d.log.Info("korproxy has stopped")
-}
-
-// calm makes the garbage collector run for every 10 MB allocated at the least
-// instead of every 4, which under load would be hundreds of times a second. The
-// bytes are counted by the collector as live, but never touched, so they take no
-// memory; and with the low percentage that goes with them, thousands of open
-// streams take less than they would without.
-func calm() []byte {
-	debug.SetGCPercent(15)
-	return make([]byte, 64<<20)
 }
 
 // close gives back what open took, in reverse.
