@@ -32,7 +32,7 @@ type Inbound struct {
 // one of Body, Answer, Events, Vectors and Fault is set; a Fault may come with
 // Native, the provider's own error body in the caller's dialect.
 type Reply struct {
-	Candidate Candidate
+	Candidate *Candidate
 	Status    int         // the provider's, for Body and Native
 	Header    http.Header // the provider's end-to-end headers, for Body and Native
 	Native    []byte
@@ -146,7 +146,7 @@ func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
 			return nil, &fault.Error{Code: fault.CallerLeft, Message: "the caller left", Err: context.Cause(ctx)}
 		case err != nil:
 			// Whose failure it was stays known.
-			reply = &Reply{Candidate: *to, Fault: fault.As(err)}
+			reply = &Reply{Candidate: to, Fault: fault.As(err)}
 			if !moveOn(reply.Fault) {
 				return reply, nil
 			}

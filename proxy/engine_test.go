@@ -40,7 +40,7 @@ func (o *outcomes) Send(_ context.Context, _ *proxy.Inbound, to *proxy.Candidate
 	if code, own := strings.CutPrefix(text, "!"); own {
 		return nil, fault.New(fault.Code(code), "no answer")
 	}
-	r := &proxy.Reply{Candidate: *to}
+	r := &proxy.Reply{Candidate: to}
 	r.OnClose(func() { o.closed = append(o.closed, name) })
 	if text != "ok" {
 		r.Fault = fault.New(fault.Code(text), "refused")

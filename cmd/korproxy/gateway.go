@@ -167,19 +167,19 @@ func (g *gateway) sandboxModels(s *snapshot) []proxy.Model {
 }
 
 // Model implements httpd.Models.
-func (g *gateway) Model(ctx context.Context, name string) (proxy.Model, bool) {
+func (g *gateway) Model(ctx context.Context, name string) (proxy.Model, error) {
 	for _, m := range g.Models(ctx) {
 		if m.ID == name {
-			return m, true
+			return m, nil
 		}
 	}
 	found, err := route.Resolve(name, g.state.Load().route(g.lists))
-	if err != nil || len(found) == 0 {
-		return proxy.Model{}, false
+	if err != nil {
+		return proxy.Model{}, err
 	}
 	m := found[0].Model
 	m.ID = name
-	return m, true
+	return m, nil
 }
 
 // Status implements httpd.Control.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +64,7 @@ type daemon struct {
 func (a *app) serve(ctx context.Context, flags map[string]string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer runtime.KeepAlive(calm())
 	d := &daemon{a: a, level: new(slog.LevelVar)}
 	defer d.close()
 	if err := d.open(flags, cancel); err != nil {
@@ -221,6 +224,16 @@ func (d *daemon) shutdown() {
 		d.log.Warn("stopping", "error", err)
 	}
 	d.log.Info("korproxy has stopped")
+}
+
+// calm makes the garbage collector run for every 10 MB allocated at the least
+// instead of every 4, which under load would be many times a second. The bytes
+// are counted by the collector as live, but never touched, so they take no
+// memory; and with the low percentage that goes with them, thousands of open
+// streams take less than they would without.
+func calm() []byte {
+	debug.SetGCPercent(15)
+	return make([]byte, 64<<20)
 }
 
 // close gives back what open took, in reverse.

@@ -55,28 +55,13 @@ func (s *Server) logPanic(w http.ResponseWriter, r *http.Request, p any) {
 	s.Log.Error("panic in a request", "id", w.Header().Get(headerID), "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 }
 
-// guarded lets in who may come in: first by the host that was asked for, then
-// by origin, then by key, so that a web page learns nothing at all.
+// guarded lets in who may come in.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visitor{id: newID()}
-		w.Header()[headerID] = []string{v.id}
-		set := s.Settings()
-		keys := takeKeys(r, v) // first of all, so that no refusal writes one into the log
-		if !hostAllowed(r.Host, set.AllowedHosts) {
-			s.refuse(w, r, fault.New(fault.HostRefused, "the host %q is not a name of this machine", r.Host))
+		v := s.guard(w, r)
+		if v == nil {
 			return
 		}
-		if foreignOrigin(r) {
-			s.refuse(w, r, fault.New(fault.OriginRefused, "requests from web pages are not served"))
-			return
-		}
-		tidyPath(r)
-		if err := s.admit(r, v, keys, set.RequireKey); err != nil {
-			s.refuse(w, r, err)
-			return
-		}
-		s.enter()
 		defer s.leave()
 		if s.draining.Load() && !isProbe(r) {
 			w.Header().Set("Retry-After", "2")
@@ -84,12 +69,37 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.refuse(w, r, fault.New(fault.ShuttingDown, "KorProxy is stopping"))
 			return
 		}
-		if e, ok := fixed[r.URL.Path]; ok && r.Method == http.MethodPost {
+		if e := fixed[r.URL.Path]; e != nil && r.Method == http.MethodPost {
 			s.serveCall(w, r, v, e, "")
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, v)))
 	})
+}
+
+// guard looks first at the host that was asked for, then at the origin, then
+// at the key, so that a web page learns nothing at all. Whom it does not refuse
+// it enters.
+func (s *Server) guard(w http.ResponseWriter, r *http.Request) *visitor {
+	v := &visitor{id: newID()}
+	w.Header()[headerID] = []string{v.id}
+	set := s.Settings()
+	keys := takeKeys(r, v) // first of all, so that no refusal writes one into the log
+	if !hostAllowed(r.Host, set.AllowedHosts) {
+		s.refuse(w, r, fault.New(fault.HostRefused, "the host %q is not a name of this machine", r.Host))
+		return nil
+	}
+	if foreignOrigin(r) {
+		s.refuse(w, r, fault.New(fault.OriginRefused, "requests from web pages are not served"))
+		return nil
+	}
+	tidyPath(r)
+	if err := s.admit(r, v, keys, set.RequireKey); err != nil {
+		s.refuse(w, r, err)
+		return nil
+	}
+	s.enter()
+	return v
 }
 
 // hostAllowed holds for the loopback names and those the user listed.

@@ -47,7 +47,7 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	model, verb := rest[:i], rest[i+1:]
-	e := endpoint{dialect: proxy.Gemini}
+	e := &endpoint{dialect: proxy.Gemini}
 	switch verb {
 	case "generateContent":
 		e.op = proxy.OpGenerate
@@ -65,55 +65,77 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveCall reads a request and answers it. model is the name from the path
-// for dialects that have it there.
-func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e endpoint, model string) {
+// for dialects that have it there. Reading and asking have returned by the time
+// the answer streams: a stream keeps its stack for minutes, and with their
+// frames on it the runtime could not give half of it back.
+func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e *endpoint, model string) {
+	out := newOutcome(r, v, e, model)
+	defer s.account(out)
+	defer s.cutOff(w, r, out)
+	reply := s.ask(w, r, out)
+	if reply == nil {
+		return
+	}
+	defer reply.Close()
+	s.write(w, out.in, reply, out)
+	if out.fault == panicked {
+		out.fault = nil
+	}
+}
+
+func newOutcome(r *http.Request, v *visitor, e *endpoint, model string) *outcome {
 	began := time.Now()
 	in := &proxy.Inbound{
 		ID: v.id, Dialect: e.dialect, Op: e.op, Model: model, Stream: e.stream, Header: r.Header, Query: v.query,
 		Tool: v.tool, Variant: e.variant, Began: began,
 	}
-	out := &outcome{in: in, began: began, fault: panicked}
-	defer s.account(out)
-	defer func() {
-		// What has begun can only be cut off: an error behind half an answer
-		// would be taken for its end.
-		if p := recover(); p != nil {
-			if !out.answering {
-				panic(p)
-			}
-			if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
-				s.logPanic(w, r, p)
-			}
-			panic(http.ErrAbortHandler)
-		}
-	}()
-	body, err := readBody(w, r, s.Settings().BodyLimit)
-	if err == nil {
-		if in.Body = body; in.Dialect == proxy.OpenAIResponses {
-			in.Body, _ = s.items.Resolve(body)
-		}
-		err = peek(in)
-	}
-	if err != nil {
+	return &outcome{in: in, began: began, fault: panicked}
+}
+
+// ask reads a request and takes it to a provider. What fails before there is a
+// reply is answered here, and the reply is nil.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) *proxy.Reply {
+	in := out.in
+	refused := func(err error) *proxy.Reply {
 		out.fail(err)
 		s.writeFault(w, in, fault.As(err))
-		return
+		return nil
+	}
+	body, err := readBody(w, r, s.Settings().BodyLimit)
+	if err != nil {
+		return refused(err)
+	}
+	if in.Body = body; in.Dialect == proxy.OpenAIResponses {
+		in.Body, _ = s.items.Resolve(body)
+	}
+	if err := peek(in); err != nil {
+		return refused(err)
 	}
 	if in.Dialect == proxy.Gemini && in.Stream {
 		in.Array = !strings.Contains("&"+in.Query+"&", "&alt=sse&")
 	}
 	reply, err := s.Doer.Do(r.Context(), in)
 	if err != nil {
-		out.fail(err)
-		s.writeFault(w, in, fault.As(err))
+		return refused(err)
+	}
+	out.candidate = reply.Candidate
+	return reply
+}
+
+// cutOff is deferred, and ends an answer that a panic broke off in its midst:
+// an error behind half an answer would be taken for its end.
+func (s *Server) cutOff(w http.ResponseWriter, r *http.Request, out *outcome) {
+	p := recover()
+	if p == nil {
 		return
 	}
-	defer reply.Close()
-	out.candidate = reply.Candidate
-	s.write(w, r, in, reply, out)
-	if out.fault == panicked {
-		out.fault = nil
+	if !out.answering {
+		panic(p)
 	}
+	if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
+		s.logPanic(w, r, p)
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // panicked is the outcome of a request until it has another.

@@ -52,7 +52,7 @@ type outcome struct {
 	in        *proxy.Inbound
 	began     time.Time
 	firstByte time.Duration
-	candidate proxy.Candidate
+	candidate *proxy.Candidate
 	usage     proxy.Usage
 	fault     *fault.Error
 	gone      bool
@@ -80,8 +80,8 @@ func (s *Server) account(o *outcome) {
 		o.usage = wholeUsage(o.dialect, o.whole)
 	}
 	provider, account, model := "", "", o.in.Model
-	if p := o.candidate.Provider; p != nil {
-		provider, account, model = p.ID, o.candidate.Account.Name, o.candidate.Model.ID
+	if c := o.candidate; c != nil {
+		provider, account, model = c.Provider.ID, c.Account.Name, c.Model.ID
 	}
 	result, code := "ok", ""
 	switch {

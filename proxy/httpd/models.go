@@ -35,9 +35,9 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) oneModel(w http.ResponseWriter, r *http.Request) {
 	_, name, _ := strings.Cut(r.URL.Path, "/models/")
-	m, ok := s.Models.Model(r.Context(), name)
-	if !ok {
-		s.writeFault(w, &proxy.Inbound{ID: visitorOf(r).id, Dialect: listDialect(r)}, fault.New(fault.UnknownModel, "no connected provider lists the model %q", name))
+	m, err := s.Models.Model(r.Context(), name)
+	if err != nil {
+		s.writeFault(w, &proxy.Inbound{ID: visitorOf(r).id, Dialect: listDialect(r)}, fault.As(err))
 		return
 	}
 	var jw jsondoc.Writer
@@ -84,9 +84,9 @@ func (s *Server) showModel(w http.ResponseWriter, r *http.Request) {
 	if name == "" {
 		name = doc.Root().Get("name").String()
 	}
-	m, ok := s.Models.Model(r.Context(), strings.TrimSuffix(name, ":latest"))
-	if !ok {
-		s.writeFault(w, in, fault.New(fault.UnknownModel, "model %q not found", name))
+	m, err := s.Models.Model(r.Context(), strings.TrimSuffix(name, ":latest"))
+	if err != nil {
+		s.writeFault(w, in, fault.As(err))
 		return
 	}
 	var jw jsondoc.Writer

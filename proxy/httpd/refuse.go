@@ -35,7 +35,6 @@ func (s *Server) writeRefusal(w http.ResponseWriter, in *proxy.Inbound, reply *p
 	h := w.Header()
 	copyHeader(h, reply.Header)
 	s.faultHeaders(h, reply.Fault)
-	h["Content-Length"] = []string{strconv.Itoa(len(reply.Native))}
 	// A caller that left needs no answer.
 	_ = writeWhole(w, reply.Status, reply.Native)
 }

@@ -37,8 +37,9 @@ type Models interface {
 	// Models gives what the accounts can reach, under the names callers use.
 	// It does not wait for providers but on the very first call.
 	Models(ctx context.Context) []proxy.Model
-	// Model finds one by the name a caller uses.
-	Model(ctx context.Context, name string) (proxy.Model, bool)
+	// Model finds one by the name a caller uses, or gives the *fault.Error that
+	// a request for it would get.
+	Model(ctx context.Context, name string) (proxy.Model, error)
 }
 
 // Options are the parts a Server is made of.
@@ -198,11 +199,11 @@ type endpoint struct {
 
 // fixed finds the endpoint of a path without asking the router, which costs as
 // much as all else that is done with a small request here.
-var fixed = func() map[string]endpoint {
-	m := map[string]endpoint{}
-	for _, e := range endpoints {
-		for _, path := range e.paths {
-			m[path] = e
+var fixed = func() map[string]*endpoint {
+	m := map[string]*endpoint{}
+	for i := range endpoints {
+		for _, path := range endpoints[i].paths {
+			m[path] = &endpoints[i]
 		}
 	}
 	return m

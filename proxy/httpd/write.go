@@ -55,7 +55,7 @@ func callerFor(in *proxy.Inbound, req *proxy.Request) *dialect.Caller {
 }
 
 // write answers the caller with a reply.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+func (s *Server) write(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
 	h := w.Header()
 	s.note(h, reply)
 	switch {
@@ -80,7 +80,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, in *proxy.Inbound
 
 // note writes what a reply has to say beside its body.
 func (s *Server) note(h http.Header, reply *proxy.Reply) {
-	if reply.Candidate.Provider != nil {
+	if reply.Candidate != nil {
 		h[headerRoute] = []string{reply.Candidate.Account.Label() + "/" + reply.Candidate.Model.ID}
 	}
 	if len(reply.Losses) > 0 {
@@ -137,7 +137,6 @@ func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *prox
 	}
 	h := w.Header()
 	copyHeader(h, reply.Header)
-	h["Content-Length"] = []string{strconv.Itoa(len(b))}
 	out.answering = true
 	if writeWhole(w, reply.Status, b) != nil {
 		out.left()
@@ -148,33 +147,59 @@ func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *prox
 // passStream gives a stream on as it comes: what is read is written and
 // flushed at once, and looked at only then.
 func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
-	h := w.Header()
-	copyHeader(h, reply.Header)
-	streamHeaders(h)
+	startStream(w, reply)
 	out.answering = true
-	w.WriteHeader(reply.Status)
-	rc := http.NewResponseController(w)
-	buf := reply.Buffer
-	var last byte
-	deadline := time.Time{}
+	p := passage{w: w, rc: http.NewResponseController(w), reply: reply}
 	for {
-		n, err := reply.Body.Read(buf)
+		n, err := reply.Body.Read(reply.Buffer)
 		if n > 0 {
 			out.first()
-			deadline = extend(rc, deadline)
-			if _, werr := w.Write(buf[:n]); werr != nil || rc.Flush() != nil {
+			if p.pass(reply.Buffer[:n], in.Array) != nil {
 				out.usage = reply.Watch.Usage()
 				out.left()
 				return
 			}
-			last = lastByte(buf[:n], in.Array, last)
-			reply.Watch.Feed(buf[:n])
 		}
 		if err != nil {
-			s.endStream(w, in, reply, out, err, last)
+			s.endStream(w, in, reply, out, err, p.last)
 			return
 		}
+		if n == len(reply.Buffer) && n < mostAtOnce {
+			reply.Buffer = make([]byte, 4*n) // there is more than fits
+		}
 	}
+}
+
+// mostAtOnce is how large the buffer of a fast stream becomes.
+const mostAtOnce = 16 << 10
+
+func startStream(w http.ResponseWriter, reply *proxy.Reply) {
+	h := w.Header()
+	copyHeader(h, reply.Header)
+	streamHeaders(h)
+	w.WriteHeader(reply.Status)
+}
+
+// passage is a stream being passed on.
+type passage struct {
+	w        http.ResponseWriter
+	rc       *http.ResponseController
+	reply    *proxy.Reply
+	deadline time.Time
+	last     byte
+}
+
+func (p *passage) pass(b []byte, array bool) error {
+	p.deadline = extend(p.rc, p.deadline)
+	if _, err := p.w.Write(b); err != nil {
+		return err
+	}
+	if err := p.rc.Flush(); err != nil {
+		return err
+	}
+	p.last = lastByte(b, array, p.last)
+	p.reply.Watch.Feed(b)
+	return nil
 }
 
 // endStream makes sure that a stream which broke off does not look complete.
@@ -306,18 +331,21 @@ func (s *Server) writeVectors(w http.ResponseWriter, in *proxy.Inbound, reply *p
 }
 
 func (s *Server) writeJSON(w http.ResponseWriter, status int, b []byte) {
-	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(b))}
+	w.Header()["Content-Type"] = []string{"application/json"}
 	// A caller that left needs no answer.
 	_ = writeWhole(w, status, b)
 }
 
 // writeWhole writes an answer that is at hand as a whole. The time the caller
-// has to take it begins here, however long the provider took.
+// has to take it begins here, however long the provider took. It is flushed, so
+// that the caller does not wait for what is noted about the request.
 func writeWhole(w http.ResponseWriter, status int, b []byte) error {
-	extend(http.NewResponseController(w), time.Time{})
+	rc := http.NewResponseController(w)
+	extend(rc, time.Time{})
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
 	w.WriteHeader(status)
-	_, err := w.Write(b)
-	return err
+	if _, err := w.Write(b); err != nil {
+		return err
+	}
+	return rc.Flush()
 }

@@ -116,7 +116,7 @@ func (s *Sender) estimate(r *proxy.Request, to *proxy.Candidate) *proxy.Reply {
 		tokens += tokensPerTurn
 		bytes += len(t.Name) + len(t.Description) + len(t.Schema) + len(t.Raw)
 	}
-	return &proxy.Reply{Candidate: *to, Status: 200, Tokens: int64(float64(bytes)/bytesPerToken) + int64(tokens), Estimated: true}
+	return &proxy.Reply{Candidate: to, Status: 200, Tokens: int64(float64(bytes)/bytesPerToken) + int64(tokens), Estimated: true}
 }
 
 // sendFill completes text at a provider that has an endpoint of its own for it.

@@ -23,8 +23,13 @@ const maxAnswer = 64 << 20
 // maxErrorBody is how much of an error page is read.
 const maxErrorBody = 1 << 20
 
-// firstRead is the size of the read that decides whether a stream is one.
-const firstRead = 2 << 10
+// firstRead is the size of the first read of a stream. Chunks are a few hundred
+// bytes, and thousands of streams may be open; a stream that has more to say
+// gets a larger buffer.
+const firstRead = 1 << 10
+
+// firstEvent is how far an event that arrives in pieces is waited for.
+const firstEvent = 2 << 10
 
 // sendNative passes a request on to a provider that speaks the caller's own
 // dialect: the caller's bytes but for the model's name.
@@ -93,7 +98,7 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 	if err != nil {
 		return nil, err
 	}
-	r := &proxy.Reply{Candidate: *to, Status: resp.StatusCode, Header: resp.Header}
+	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
 	src, err := openBody(resp, dog)
 	if err != nil {
 		return nil, err
@@ -125,13 +130,16 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 
 // beginStream reads the first bytes of a stream, so that a provider that fails
 // at once can still be answered for properly. An event that arrives in pieces
-// is waited for, as far as the buffer reaches.
+// is waited for, as far as firstEvent.
 func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentType string) error {
 	w := dialect.NewWatch(in.Dialect, contentType)
 	buf := make([]byte, firstRead)
 	var first []byte
 	var err error
-	for err == nil && len(first) < len(buf) && !w.Begun() && !pauses(first) {
+	for err == nil && len(first) < firstEvent && !w.Begun() && !pauses(first) {
+		if len(first) == len(buf) {
+			buf = append(buf, make([]byte, firstEvent-len(buf))...)
+		}
 		var n int
 		n, err = src.Read(buf[len(first):])
 		w.Feed(buf[len(first) : len(first)+n])

@@ -6,9 +6,11 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"net/textproto"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
@@ -98,6 +100,8 @@ func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider
 type payload struct {
 	pieces [3][]byte
 	size   int
+	small  *bytes.Reader // what a small body is first sent from
+	again  atomic.Bool   // it was opened anew for another connection
 }
 
 func newPayload(body []byte, at [2]int, with []byte) *payload {
@@ -117,15 +121,31 @@ func (p *payload) bytes() []byte {
 	return bytes.Join(p.pieces[:], nil)
 }
 
-// small is the size up to which a body is kept in one piece: net/http sends a
-// bytes.Reader in one write with the headers, and keeping it costs little.
+// small is the size up to which a body is sent in one piece: net/http writes
+// a bytes.Reader together with the headers.
 const small = 8 << 10
 
 func (p *payload) open() io.ReadCloser {
 	if p.size <= small {
-		return io.NopCloser(bytes.NewReader(p.bytes()))
+		p.small = bytes.NewReader(p.bytes())
+		return io.NopCloser(p.small)
 	}
 	return &payloadReader{pieces: p.pieces}
+}
+
+// reopen is for net/http, which sends a body again when it finds a connection
+// closed.
+func (p *payload) reopen() (io.ReadCloser, error) {
+	p.again.Store(true)
+	return &payloadReader{pieces: p.pieces}, nil
+}
+
+// sent empties what net/http keeps for as long as the answer lasts. It is called
+// by the goroutine that read the body; but once there is another, only by that.
+func (p *payload) sent(httptrace.WroteRequestInfo) {
+	if p.small != nil && !p.again.Load() {
+		p.small.Reset(nil)
+	}
 }
 
 func (p *payload) release() { p.pieces = [3][]byte{} }
@@ -135,15 +155,21 @@ type payloadReader struct {
 	at     int
 }
 
+// Read fills b from as many pieces as it takes: each read becomes a write to the
+// connection, and the small pieces would wake the provider for nothing.
 func (r *payloadReader) Read(b []byte) (int, error) {
-	for r.at < len(r.pieces) && len(r.pieces[r.at]) == 0 {
+	n := 0
+	for r.at < len(r.pieces) {
+		c := copy(b[n:], r.pieces[r.at])
+		n += c
+		if r.pieces[r.at] = r.pieces[r.at][c:]; len(r.pieces[r.at]) > 0 {
+			return n, nil
+		}
 		r.at++
 	}
-	if r.at == len(r.pieces) {
+	if n == 0 && len(b) > 0 {
 		return 0, io.EOF
 	}
-	n := copy(b, r.pieces[r.at])
-	r.pieces[r.at] = r.pieces[r.at][n:]
 	return n, nil
 }
 
@@ -157,15 +183,25 @@ func (r *payloadReader) Close() error {
 func (s *Sender) post(ctx context.Context, url string, h http.Header, body *payload) (*http.Response, *watchdog, error) {
 	o := s.options()
 	dog := newWatchdog(ctx, o.FirstByte, o.Idle)
-	req, err := http.NewRequestWithContext(dog.ctx, http.MethodPost, url, nil)
+	traced := dog.ctx
+	if body.size <= small {
+		traced = httptrace.WithClientTrace(traced, &httptrace.ClientTrace{WroteRequest: body.sent})
+	}
+	req, err := http.NewRequestWithContext(traced, http.MethodPost, url, nil)
 	if err != nil {
 		dog.stop()
 		return nil, nil, fault.New(fault.UpstreamNetwork, "the provider's address %q is not usable: %w", url, err)
 	}
+	if h["Idempotency-Key"] == nil {
+		// A kept connection that the provider closed is noticed only by sending on
+		// it. This lets net/http send once more on a new one when not a byte came
+		// back, as the vendors' own clients do; no header is sent for it.
+		h["Idempotency-Key"] = []string{}
+	}
 	req.Header = h
 	req.ContentLength = int64(body.size)
 	req.Body = body.open()
-	req.GetBody = func() (io.ReadCloser, error) { return body.open(), nil }
+	req.GetBody = body.reopen
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {
 		err = networkFault(dog.cause(err), req.URL.Host)

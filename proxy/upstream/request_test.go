@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -172,6 +174,68 @@ func TestRewrites(t *testing.T) {
 	} {
 		if got := string(rewriteBody(&proxy.Provider{Quirks: []string{tc.quirk}}, []byte(tc.body))); got != tc.want {
 			t.Errorf("%s of %s: got %s", tc.quirk, tc.body, got)
+		}
+	}
+}
+
+// A provider may close a kept connection just as a request is sent on it; the
+// request then goes out once more, whole.
+func TestPostAgainOnStaleConnection(t *testing.T) {
+	for _, size := range []int{100, small + 1} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies := make(chan string, 3)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for answers := range 2 { // the first connection answers once, then closes on the next request
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				r := bufio.NewReader(c)
+				for n := 0; ; n++ {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						break
+					}
+					b, _ := io.ReadAll(req.Body)
+					bodies <- string(b)
+					if n == 1-answers {
+						break
+					}
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+				}
+				if answers == 1 {
+					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+				}
+				c.Close()
+			}
+		}()
+		s := testSender(t, "k", Options{})
+		want := `{"model":"` + strings.Repeat("m", size) + `"}`
+		for range 2 {
+			resp, dog, err := s.post(t.Context(), "http://"+l.Addr().String()+"/v1", http.Header{}, newPayload([]byte(`{"model":"x"}`), [2]int{9, 12}, []byte(`"`+strings.Repeat("m", size)+`"`)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			dog.stop()
+		}
+		l.Close()
+		<-done
+		close(bodies)
+		n := 0
+		for b := range bodies {
+			if n++; b != want {
+				t.Errorf("body %d of %d bytes arrived as %.40q (%d bytes)", n, len(want), b, len(b))
+			}
+		}
+		if n != 3 {
+			t.Errorf("the provider saw %d requests, want the second one twice", n)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (s *Sender) sandbox(in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, 
 	if err != nil {
 		return nil, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err)
 	}
-	r := &proxy.Reply{Candidate: *to, Status: 200}
+	r := &proxy.Reply{Candidate: to, Status: 200}
 	codec := dialect.For(in.Dialect)
 	switch in.Op {
 	case proxy.OpEmbed:

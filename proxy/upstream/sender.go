@@ -70,7 +70,7 @@ func newTransport(limit func() time.Duration) *http.Transport {
 		ForceAttemptHTTP2: true,
 		// Streams bring a few hundred bytes at a time, and there may be
 		// thousands of them.
-		ReadBufferSize:        2 << 10,
+		ReadBufferSize:        1 << 10,
 		WriteBufferSize:       2 << 10,
 		MaxIdleConns:          4096,
 		MaxIdleConnsPerHost:   4096,

@@ -164,7 +164,7 @@ func (s *Sender) exchange(ctx context.Context, in *proxy.Inbound, to *proxy.Cand
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &proxy.Reply{Candidate: *to, Status: resp.StatusCode, Header: resp.Header}
+	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
 	src, err := openBody(resp, dog)
 	if err != nil {
 		return nil, nil, err
@@ -200,7 +200,7 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 		if err := source.prime(); err != nil {
 			var f *fault.Error
 			if errors.As(err, &f) && f.Wire != nil {
-				attribute(f, &r.Candidate, in)
+				attribute(f, r.Candidate, in)
 			}
 			return err
 		}
@@ -224,7 +224,7 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 	}
 	if r.Answer, err = codec.DecodeAnswer(doc); err != nil {
 		f := fault.As(err)
-		attribute(f, &r.Candidate, in)
+		attribute(f, r.Candidate, in)
 		return f
 	}
 	r.Losses = append(r.Losses, r.Answer.Losses...)
