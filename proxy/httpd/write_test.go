@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
+	"github.com/korproxy/korproxy/internal/jsondoc"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/dialect"
 )
@@ -130,5 +132,61 @@ func TestUsageOfACallerThatLeft(t *testing.T) {
 	}, &out)
 	if !out.gone || out.usage.Input != 7 {
 		t.Errorf("left in the middle: %+v", out)
+	}
+}
+
+// slowly is a Source that yields one event after each pause, then ends.
+type slowly struct {
+	pauses []time.Duration
+	events []proxy.Event
+}
+
+func (s *slowly) Next(yield func(*proxy.Event) error) error {
+	if len(s.events) == 0 {
+		return io.EOF
+	}
+	time.Sleep(s.pauses[0])
+	e := s.events[0]
+	s.pauses, s.events = s.pauses[1:], s.events[1:]
+	return yield(&e)
+}
+
+func (s *slowly) Usage() proxy.Usage { return proxy.Usage{} }
+
+// TestKeepAlive: a translated stream that is silent tells its caller every
+// keepAlive that it lives, but not before its first event and not after its end.
+func TestKeepAlive(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pauses []time.Duration
+		pings  int
+	}{
+		"no silence":              {[]time.Duration{0, 0, 5 * time.Second, 5 * time.Second, 5 * time.Second}, 0},
+		"silent in the midst":     {[]time.Duration{0, 0, 0, 2*keepAlive + time.Second, 0}, 2},
+		"each event starts anew":  {[]time.Duration{0, 0, keepAlive - time.Second, keepAlive - time.Second, keepAlive - time.Second}, 0},
+		"silent before its start": {[]time.Duration{3 * keepAlive, 0, 0, 0, 0}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := New(Options{Metrics: NewMetrics("0")})
+				in := &proxy.Inbound{ID: "1", Dialect: proxy.AnthropicMessages, Model: "m", Stream: true}
+				w := httptest.NewRecorder()
+				events := []proxy.Event{
+					{Kind: proxy.EventStart}, {Kind: proxy.EventPartStart, Part: proxy.PartText}, {Kind: proxy.EventDelta, Text: jsondoc.Lit(`"hello"`)},
+					{Kind: proxy.EventDelta, Text: jsondoc.Lit(`"world"`)},
+					{Kind: proxy.EventFinish, Finish: proxy.Finish{Reason: proxy.ReasonStop}},
+				}
+				s.writeStream(w, in, &proxy.Reply{Status: 200, Events: &slowly{tc.pauses, events}, Request: &proxy.Request{}}, &outcome{in: in})
+				time.Sleep(4 * keepAlive) // nothing may be written behind the end
+				synctest.Wait()
+				body := w.Body.String()
+				// Anthropic's streams have a ping behind their start anyway.
+				if n := strings.Count(body, "event: ping") - 1; n != tc.pings {
+					t.Errorf("%d pings, want %d, in\n%s", n, tc.pings, body)
+				}
+				if !strings.HasSuffix(strings.TrimSpace(body), `{"type":"message_stop"}`) {
+					t.Errorf("the stream does not end well:\n%s", body)
+				}
+			})
+		})
 	}
 }
