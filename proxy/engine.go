@@ -29,7 +29,7 @@ type Inbound struct {
 }
 
 // Reply is a provider's answer before any of it reached the caller. Exactly
-// one of Body, Answer, Events, Vectors and Fault is set; a Fault may come with
+// one of Body, Whole, Answer, Events, Vectors and Fault is set; a Fault may come with
 // Native, the provider's own error body in the caller's dialect.
 type Reply struct {
 	Candidate *Candidate
@@ -37,10 +37,10 @@ type Reply struct {
 	Header    http.Header // the provider's end-to-end headers, for Body and Native
 	Native    []byte
 
-	// Body is the answer in the caller's own dialect, byte for byte. When
-	// Streaming, its bytes are to be passed on as they come.
-	Body      io.Reader
-	Streaming bool
+	// Body is a stream in the caller's own dialect, whose bytes are to be passed
+	// on as they come; Whole is an answer in it that does not stream.
+	Body  io.Reader
+	Whole []byte
 	// Buffer is what Body may be read into without another allocation.
 	Buffer []byte
 	// Watch is to be fed what of a streamed Body was passed on.

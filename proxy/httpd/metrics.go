@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"net/http"
 	"time"
 
@@ -116,9 +117,21 @@ func (s *Server) account(o *outcome) {
 	}
 }
 
-// wholeUsage reads the token counts of a whole answer without indexing all of it.
+// wholeUsage reads the token counts of a whole answer. They stand at its top,
+// in an object named for them or as bare numbers; all else is passed over.
 func wholeUsage(d proxy.Dialect, b []byte) proxy.Usage {
-	doc, err := jsondoc.Parse(b)
+	counts := append(make([]byte, 0, 512), '{')
+	err := jsondoc.Scan(b, func(key []byte, start, end int) bool {
+		if bytes.HasPrefix(key, []byte("usage")) || b[start] >= '0' && b[start] <= '9' {
+			counts = append(append(counts, jsondoc.Quote(string(key))...), ':')
+			counts = append(append(counts, b[start:end]...), ',')
+		}
+		return true
+	})
+	if err != nil {
+		return proxy.Usage{}
+	}
+	doc, err := jsondoc.Parse(append(bytes.TrimSuffix(counts, []byte{','}), '}'))
 	if err != nil {
 		return proxy.Usage{}
 	}

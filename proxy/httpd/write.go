@@ -62,10 +62,10 @@ func (s *Server) write(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Re
 	case reply.Fault != nil:
 		out.fail(reply.Fault)
 		s.writeRefusal(w, in, reply)
-	case reply.Body != nil && reply.Streaming:
+	case reply.Body != nil:
 		in.Body = nil // not needed any more, and the stream may last
 		s.passStream(w, in, reply, out)
-	case reply.Body != nil:
+	case reply.Whole != nil:
 		s.passWhole(w, in, reply, out)
 	case in.Op == proxy.OpCount:
 		s.writeCount(w, in, reply)
@@ -129,19 +129,12 @@ func copyHeader(h, from http.Header) {
 
 // passWhole gives a whole answer on as it came.
 func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
-	b, err := io.ReadAll(reply.Body)
-	if err != nil {
-		out.fail(err)
-		s.writeFault(w, in, fault.As(err))
-		return
-	}
-	h := w.Header()
-	copyHeader(h, reply.Header)
+	copyHeader(w.Header(), reply.Header)
 	out.answering = true
-	if writeWhole(w, reply.Status, b) != nil {
+	if writeWhole(w, reply.Status, reply.Whole) != nil {
 		out.left()
 	}
-	out.took(in.Dialect, b)
+	out.took(in.Dialect, reply.Whole)
 }
 
 // passStream gives a stream on as it comes: what is read is written and

@@ -37,7 +37,7 @@ func TestAnswersHaveADeadlineOfTheirOwn(t *testing.T) {
 	for name, write := range map[string]func(http.ResponseWriter){
 		"whole, translated": func(w http.ResponseWriter) { s.writeJSON(w, 200, []byte("{}")) },
 		"whole, as it came": func(w http.ResponseWriter) {
-			s.passWhole(w, in, &proxy.Reply{Status: 200, Body: http.NoBody}, &outcome{})
+			s.passWhole(w, in, &proxy.Reply{Status: 200, Whole: []byte("{}")}, &outcome{})
 		},
 		"a refusal, as it came": func(w http.ResponseWriter) {
 			s.writeRefusal(w, in, &proxy.Reply{Status: 400, Native: []byte("{}"), Fault: panicked})

@@ -159,7 +159,7 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 		return nil
 	}
 	w.Again(len(first))
-	r.Streaming, r.Watch, r.Buffer = true, w, buf
+	r.Watch, r.Buffer = w, buf
 	r.Body = &resumed{first: first, rest: src, ended: errors.Is(err, io.EOF)}
 	return nil
 }
@@ -202,7 +202,7 @@ func readWhole(r *proxy.Reply, src *watchedBody, length int64, kind contentKind)
 			return err
 		}
 	}
-	r.Body = bytes.NewReader(b)
+	r.Whole = b
 	r.Header.Del("Content-Encoding")
 	return nil
 }
