@@ -24,8 +24,10 @@ var mayImport = map[string][]string{
 	"testdata/pack":             {},
 	"test/clients/fakeprovider": {},
 	"test":                      {"*"},
+	"test/modeldata":            {"proxy/upstream"},
 	"proxy":                     {"internal/fault"},
-	"proxy/account":             {"proxy", "internal/fault", "internal/secret"},
+	"proxy/account":             {"proxy", "internal/fault", "internal/oauth", "internal/secret"},
+	"proxy/account/signin":      {"proxy", "proxy/account", "internal/fault", "internal/oauth", "internal/secret"},
 	"proxy/dialect":             {"proxy", "internal/fault"},
 	"proxy/httpd":               {"proxy", "proxy/dialect", "internal/fault", "internal/secret"},
 	"proxy/route":               {"proxy", "internal/fault"},
@@ -35,6 +37,8 @@ var mayImport = map[string][]string{
 	"internal/config":           {"internal/fault"},
 	"internal/fault":            {},
 	"internal/jsondoc":          {},
+	"internal/oauth":            {"internal/fault", "internal/secret"},
+	"internal/oauth/oauthtest":  {},
 	"internal/secret":           {"internal/fault"},
 }
 

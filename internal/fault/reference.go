@@ -14,6 +14,8 @@ var areas = []struct{ prefix, title string }{
 	{"KP-REQ", "Requests"},
 	{"KP-ROUTE", "Models and providers"},
 	{"KP-ACCT", "Accounts"},
+	{"KP-LOGIN", "Signing in"},
+	{"KP-TEST", "Tests"},
 	{"KP-UP", "Providers"},
 	{"KP-CONFIG", "Configuration"},
 	{"KP-SECRET", "Secrets"},

@@ -29,6 +29,29 @@ const (
 	ProviderKey      Code = "KP-ACCT-001"
 	ProviderDenied   Code = "KP-ACCT-002"
 	KeyNotStored     Code = "KP-ACCT-003"
+	SignedOut        Code = "KP-ACCT-004"
+	OwnUseOnly       Code = "KP-ACCT-005"
+	PolicyRefused    Code = "KP-ACCT-006"
+	UnknownAccount   Code = "KP-ACCT-007"
+	RefreshFailed    Code = "KP-ACCT-008"
+	NothingToImport  Code = "KP-ACCT-009"
+	CredentialsFile  Code = "KP-ACCT-010"
+	SignInRefused    Code = "KP-LOGIN-001"
+	SignInTimeout    Code = "KP-LOGIN-002"
+	StateMismatch    Code = "KP-LOGIN-003"
+	CodeExpired      Code = "KP-LOGIN-004"
+	LoopbackTaken    Code = "KP-LOGIN-005"
+	TLSIntercepted   Code = "KP-LOGIN-006"
+	ClockSkew        Code = "KP-LOGIN-007"
+	NetworkDown      Code = "KP-LOGIN-008"
+	ProviderDown     Code = "KP-LOGIN-009"
+	WrongAccount     Code = "KP-LOGIN-010"
+	ClientRefused    Code = "KP-LOGIN-011"
+	ScopeMissing     Code = "KP-LOGIN-012"
+	SignInAnswer     Code = "KP-LOGIN-013"
+	SignInCanceled   Code = "KP-LOGIN-014"
+	NoSuchWay        Code = "KP-LOGIN-015"
+	TestFailed       Code = "KP-TEST-001"
 	UpstreamNetwork  Code = "KP-UP-001"
 	UpstreamDNS      Code = "KP-UP-002"
 	UpstreamTLS      Code = "KP-UP-003"
@@ -54,6 +77,7 @@ const (
 	NotRunning       Code = "KP-DAEMON-003"
 	StartFailed      Code = "KP-DAEMON-004"
 	Usage            Code = "KP-CLI-001"
+	ModelDataRefused Code = "KP-CLI-002"
 	InternalError    Code = "KP-INTERNAL-001"
 	Panicked         Code = "KP-INTERNAL-002"
 )
@@ -87,6 +111,29 @@ var Entries = []Entry{
 	{ProviderKey, Auth, 401, "The provider refused the key", "The account's key is wrong, revoked, expired, or belongs to another region.", "Make a new key at the provider and run 'korproxy accounts add' again."},
 	{ProviderDenied, Permission, 403, "The provider denied access", "The key is valid, but this model, region or feature is closed to it.", "Check the account's rights at the provider."},
 	{KeyNotStored, Auth, 401, "The account's key was not found", "The environment variable is empty or the secret store has no key for this account.", "Set the variable for the daemon, or run 'korproxy accounts add PROVIDER --name NAME --key-stdin'."},
+	{SignedOut, Auth, 401, "The account is signed out", "The provider no longer takes the sign-in: it was revoked, has expired, or another program used it up.", "Run 'korproxy login PROVIDER' to sign in again."},
+	{OwnUseOnly, Policy, 403, "This account serves KorProxy only", "The vendor's terms limit the sign-in to the app that was connected, so requests of other tools are not passed on with it.", "Add an API key for this provider: 'korproxy accounts add PROVIDER --key-stdin'."},
+	{PolicyRefused, Policy, 403, "The provider does not allow this use", "The provider refused this client, plan or route by its terms. No other account is tried, so that the refusal is not dodged.", "Use the way the provider names, mostly an API key; 'korproxy accounts show' has the policy."},
+	{UnknownAccount, NotFound, 404, "Unknown account", "No account of that name is configured.", "List them with 'korproxy accounts list'."},
+	{RefreshFailed, Network, 502, "The sign-in could not be renewed just now", "The provider's sign-in server did not answer as it should. The sign-in itself is kept.", "Try again in a moment; 'korproxy test' shows whether it works again."},
+	{NothingToImport, NotFound, 404, "Nothing to import", "No API key was found in the environment or in the files of the tools that are looked at.", "Add the key by hand: 'korproxy accounts add PROVIDER --key-stdin'."},
+	{CredentialsFile, Config, 400, "Credentials file not usable", "The file is missing, cannot be read, or is not of the kind that was asked for.", "Name the right file with --file, or make a new one at the provider."},
+	{SignInRefused, Permission, 403, "The sign-in was refused", "Consent was declined in the browser, or the organisation does not allow it.", "Start again and agree, or ask your administrator."},
+	{SignInTimeout, Timeout, 504, "The sign-in was not completed in time", "Nobody came back from the browser within five minutes.", "Run 'korproxy login' again; on another machine use --device or --paste."},
+	{StateMismatch, Invalid, 400, "The sign-in did not match", "What came back was not the answer to this sign-in: an old tab, or a page that tried to slip in its own.", "Close old sign-in tabs and start again."},
+	{CodeExpired, Timeout, 504, "The code has expired", "The code was not entered, or not exchanged, in the time the provider gives.", "Start again and enter the new code."},
+	{LoopbackTaken, Config, 409, "The sign-in's port is taken", "The provider sends the browser back to a fixed port of this machine, and another program listens there.", "Stop that program, or sign in with --paste."},
+	{TLSIntercepted, Network, 502, "Something intercepts the secure connection", "The certificate of the sign-in server is signed by an authority this machine does not trust, as company proxies and virus scanners do.", "Install the company's CA certificate, or name it in SSL_CERT_FILE and start the daemon with it."},
+	{ClockSkew, Config, 400, "The clock of this machine is wrong", "Certificates and tokens are valid at other times than this machine's clock shows.", "Correct the date and time, and the time zone, then sign in again."},
+	{NetworkDown, Network, 502, "The network is down", "The sign-in server's name was not found or could not be reached, and neither could others.", "Check the connection and the proxy settings (HTTPS_PROXY)."},
+	{ProviderDown, Overloaded, 503, "The provider's sign-in is down", "The sign-in server answered with an error of its own, or not at all.", "Try again in some minutes; see the provider's status page."},
+	{WrongAccount, Auth, 409, "Signed in as somebody else", "The account was connected as another user than the one who signed in now.", "Sign in as the user named, or use another --name to connect both."},
+	{ClientRefused, Config, 400, "The provider refused the client", "The OAuth client is unknown to the provider, was blocked, or is not allowed to sign in this way.", "Check client_id, client_secret_env and the redirect address of [providers.NAME.connect]."},
+	{ScopeMissing, Permission, 403, "A right that is needed was not granted", "The sign-in worked, but without the scope that makes it of use here.", "Sign in again and grant everything asked for; the plan may not have it."},
+	{SignInAnswer, Upstream, 502, "The sign-in server's answer is not usable", "A token, its signature or the server's metadata is not what the standard asks for.", "Try again; if it stays, check issuer and addresses of [providers.NAME.connect]."},
+	{SignInCanceled, Canceled, 499, "The sign-in was cancelled", "It was stopped before it was complete.", "Nothing was changed. Run 'korproxy login' to start again."},
+	{NoSuchWay, Invalid, 400, "The provider cannot be connected this way", "The provider's row has no such way to connect.", "'korproxy login PROVIDER --help' and guides/providers.md name the ways there are."},
+	{TestFailed, Upstream, 502, "A test failed", "At least one of the accounts tested does not work; each line says why.", "Follow the line of the account that failed."},
 	{UpstreamNetwork, Network, 502, "Provider not reached", "The connection was refused, reset or timed out.", "Check the network, the proxy settings and the provider's base_url."},
 	{UpstreamDNS, Network, 502, "Provider's name not found", "The host name of the provider did not resolve.", "Check the network and the provider's base_url."},
 	{UpstreamTLS, Network, 502, "Secure connection failed", "The provider's certificate was not accepted: something intercepts the connection, or the clock is wrong.", "Install your company's CA certificate, or correct the clock."},
@@ -137,6 +184,7 @@ var Entries = []Entry{
 	{"KP-SECRET-008", Config, 400, "Secrets file not written", "The secrets folder cannot be read or written.", "Check its permissions and the space on the disk."},
 	{"KP-SECRET-009", Config, 400, "Secret too large", "The operating system's keyring does not take a value of that size.", "Set KORPROXY_KEYRING=off to use the encrypted file."},
 	{Usage, Invalid, 400, "Command not understood", "A command, flag or argument is not one of korproxy's.", "See 'korproxy --help', or --help behind the command."},
+	{ModelDataRefused, Config, 400, "Model data not taken", "The file or address does not hold model data of the form of models.dev's api.json, or its numbers cannot be right.", "Name another file, or go back to the data of this build with 'korproxy models update --reset'."},
 	{InternalError, Internal, 500, "Internal error", "A bug in KorProxy.", "Report it with the request id; nothing of yours is in the report."},
 	{Panicked, Internal, 500, "Internal error", "A bug in KorProxy ended this request; others go on.", "Report it with the request id."},
 }
