@@ -21,8 +21,7 @@ run: build ## starts the daemon in the foreground
 test: unit clients ## everything: the Go tests with the race detector, then the real clients
 
 unit:
-	@./test/tools >/dev/null
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+	@path=$$(./test/tools) && PATH="$${path:+$$path:}$$PATH" CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 
 clients: build
 	./test/clients/run

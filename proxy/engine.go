@@ -26,6 +26,10 @@ type Inbound struct {
 	Array   bool        // Gemini: a JSON array instead of SSE
 	Variant string      // the last word of the path, for dialects that have one operation in several forms
 	Began   time.Time
+	// Own: a request of KorProxy itself, which accounts may serve that are not
+	// for tools. Account pins it to one account, by its label.
+	Own     bool
+	Account string
 }
 
 // Reply is a provider's answer before any of it reached the caller. Exactly
@@ -52,6 +56,7 @@ type Reply struct {
 	Vectors *Vectors
 	Tokens  int64 // OpCount
 	Fault   *fault.Error
+	Limits  []Limit // what the provider's headers and error bodies tell of the account
 
 	Estimated bool // Tokens is a guess
 	Repair    string
@@ -79,6 +84,9 @@ type Source interface {
 	// Usage is what the provider reported so far.
 	Usage() Usage
 }
+
+// Streams says whether the answer is still to be read, so that it may fail yet.
+func (r *Reply) Streams() bool { return r.Body != nil || r.Events != nil }
 
 // OnClose adds what Close has to do.
 func (r *Reply) OnClose(f func()) {
@@ -117,10 +125,23 @@ type Sender interface {
 	Send(ctx context.Context, in *Inbound, to *Candidate) (*Reply, error)
 }
 
+// Health hears how the accounts fare, and says which to ask last.
+type Health interface {
+	// Note takes what became of one attempt: f is nil for a good answer. Of a
+	// stream it is told at the end, by the one who read it.
+	Note(in *Inbound, to *Candidate, f *fault.Error)
+	// Told takes what a provider said of an account's limits.
+	Told(to *Candidate, limits []Limit)
+	// Order puts accounts that will most likely refuse behind the others of their
+	// provider. None is left out: what is known of them may be old.
+	Order(candidates []Candidate)
+}
+
 // Engine takes requests through their candidates.
 type Engine struct {
 	Router Router
 	Sender Sender
+	Health Health // may be nil
 }
 
 // Do gives the first good answer. Only failures before the first byte of an
@@ -131,6 +152,9 @@ func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.Health != nil && len(candidates) > 1 {
+		e.Health.Order(candidates)
+	}
 	var reply *Reply
 	for i := range candidates {
 		to := &candidates[i]
@@ -138,23 +162,34 @@ func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
 			reply.Close()
 		}
 		reply, err = e.Sender.Send(ctx, in, to)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			if reply != nil {
 				reply.Close()
 			}
 			return nil, &fault.Error{Code: fault.CallerLeft, Message: "the caller left", Err: context.Cause(ctx)}
-		case err != nil:
+		}
+		if err != nil {
 			// Whose failure it was stays known.
 			reply = &Reply{Candidate: to, Fault: fault.As(err)}
-			if !moveOn(reply.Fault) {
-				return reply, nil
-			}
-		case reply.Fault == nil || !moveOn(reply.Fault):
+		}
+		if e.Health != nil {
+			e.tell(in, reply)
+		}
+		if reply.Fault == nil || !moveOn(reply.Fault) {
 			return reply, nil
 		}
 	}
 	return reply, nil
+}
+
+// tell lets Health know of an attempt.
+func (e *Engine) tell(in *Inbound, reply *Reply) {
+	if len(reply.Limits) > 0 {
+		e.Health.Told(reply.Candidate, reply.Limits)
+	}
+	if !reply.Streams() {
+		e.Health.Note(in, reply.Candidate, reply.Fault)
+	}
 }
 
 // moveOn says whether another account may serve what this one did not. A

@@ -40,9 +40,13 @@ func (o *outcomes) Send(_ context.Context, _ *proxy.Inbound, to *proxy.Candidate
 	if code, own := strings.CutPrefix(text, "!"); own {
 		return nil, fault.New(fault.Code(code), "no answer")
 	}
-	r := &proxy.Reply{Candidate: to}
+	r := &proxy.Reply{Candidate: to, Limits: []proxy.Limit{{Name: "tokens"}}}
 	r.OnClose(func() { o.closed = append(o.closed, name) })
-	if text != "ok" {
+	switch text {
+	case "ok":
+	case "stream":
+		r.Body = strings.NewReader("data")
+	default:
 		r.Fault = fault.New(fault.Code(text), "refused")
 	}
 	return r, nil
@@ -60,8 +64,8 @@ func TestEngineMovesOnOnlyWhereAnotherMayServe(t *testing.T) {
 	for code, moves := range map[fault.Code]bool{
 		fault.RateLimit: true, fault.QuotaExhausted: true, fault.UpstreamBusy: true, fault.UpstreamFailed: true, fault.ProviderKey: true, fault.ProviderDenied: true,
 		fault.UpstreamNetwork: true, fault.UpstreamDNS: true, fault.FirstByteTimeout: true, fault.IdleTimeout: true, fault.StreamTruncated: true, fault.UpstreamHTML: true,
-		fault.UpstreamBadJSON: true, fault.KeyNotStored: true,
-		fault.UpstreamRefused: false, fault.ModelMissing: false, fault.ContextTooLong: false, fault.NotPermitted: false, fault.UpstreamTooLarge: false,
+		fault.UpstreamBadJSON: true, fault.KeyNotStored: true, fault.SignedOut: true, fault.RefreshFailed: true,
+		fault.UpstreamRefused: false, fault.ModelMissing: false, fault.ContextTooLong: false, fault.NotPermitted: false, fault.PolicyRefused: false, fault.OwnUseOnly: false, fault.UpstreamTooLarge: false,
 		fault.InvalidField: false, fault.LossRefused: false, fault.NotOffered: false, fault.InternalError: false,
 	} {
 		for _, own := range []string{"", "!"} {
@@ -137,5 +141,56 @@ func TestReplyClosesOnceInReverse(t *testing.T) {
 	r.Close()
 	if !slices.Equal(order, []int{2, 1, 0}) {
 		t.Errorf("closed in the order %v", order)
+	}
+}
+
+// ward is a Health that writes down what it hears, and has the last first.
+type ward struct{ heard []string }
+
+func (w *ward) Note(_ *proxy.Inbound, to *proxy.Candidate, f *fault.Error) {
+	line := to.Account.Name + " ok"
+	if f != nil {
+		line = to.Account.Name + " " + string(f.Code)
+	}
+	w.heard = append(w.heard, line)
+}
+
+func (w *ward) Told(to *proxy.Candidate, limits []proxy.Limit) {
+	w.heard = append(w.heard, to.Account.Name+" has "+limits[0].Name)
+}
+
+func (w *ward) Order(c []proxy.Candidate) { slices.Reverse(c) }
+
+func TestEngineTellsHealthOfEachAttempt(t *testing.T) {
+	s := &outcomes{of: map[string]string{"a": "!" + string(fault.UpstreamNetwork), "b": string(fault.QuotaExhausted), "c": "ok"}}
+	w := &ward{}
+	e := &proxy.Engine{Router: candidates("c", "b", "a"), Sender: s, Health: w}
+	if reply, err := e.Do(t.Context(), &proxy.Inbound{}); err != nil || reply.Fault != nil {
+		t.Fatalf("got %+v, %v", reply, err)
+	}
+	want := []string{"a KP-UP-001", "b has tokens", "b KP-UP-011", "c has tokens", "c ok"}
+	if !slices.Equal(w.heard, want) {
+		t.Errorf("heard %q, want %q", w.heard, want)
+	}
+	// No account is asked twice, whatever it answered.
+	if !slices.Equal(s.tried, []string{"a", "b", "c"}) {
+		t.Errorf("tried %v", s.tried)
+	}
+}
+
+func TestAStreamIsNotAnAnswerYet(t *testing.T) {
+	w := &ward{}
+	e := &proxy.Engine{Router: candidates("a"), Sender: &outcomes{of: map[string]string{"a": "stream"}}, Health: w}
+	if reply, err := e.Do(t.Context(), &proxy.Inbound{}); err != nil || !reply.Streams() || !slices.Equal(w.heard, []string{"a has tokens"}) {
+		t.Errorf("got %+v, %v, heard %q", reply, err, w.heard)
+	}
+}
+
+func TestACallerThatLeftSaysNothingOfTheAccount(t *testing.T) {
+	ctx, leave := context.WithCancel(t.Context())
+	w := &ward{}
+	e := &proxy.Engine{Router: candidates("a"), Sender: &outcomes{of: map[string]string{"a": "!" + string(fault.UpstreamNetwork)}, during: leave}, Health: w}
+	if _, err := e.Do(ctx, &proxy.Inbound{}); fault.As(err).Code != fault.CallerLeft || w.heard != nil {
+		t.Errorf("got %v, heard %v", err, w.heard)
 	}
 }

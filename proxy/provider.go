@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"slices"
+	"time"
 )
 
 // Provider is one upstream service as the engine sees it: a catalogue row with
@@ -28,6 +29,7 @@ type Provider struct {
 	Quirks      []string
 	KeyEnv      []string // environment variables that may hold the key
 	Models      []Model  // known without asking
+	Ways        []Way    // to connect it beside an API key, the preferred one first
 	// Describe says what the catalogue knows of a model by its id; nil when
 	// there is no catalogue row.
 	Describe func(id string) Model
@@ -54,13 +56,82 @@ func (p *Provider) Quirk(name string) bool {
 	return slices.Contains(p.Quirks, name)
 }
 
+// WayKind names a way to connect a provider.
+type WayKind string
+
+// The ways.
+const (
+	WayKey               WayKind = "key"                // an API key
+	WayBrowser           WayKind = "browser"            // OAuth 2.1 authorization code with PKCE on a loopback port
+	WayDevice            WayKind = "device"             // OAuth 2.0 device authorization, RFC 8628
+	WayClientCredentials WayKind = "client-credentials" // OAuth 2.0 client credentials, as Entra's service principals
+	WayServiceAccount    WayKind = "service-account"    // a Google service account's file
+	WayADC               WayKind = "adc"                // Google's Application Default Credentials
+	WayChatGPT           WayKind = "chatgpt"            // Sign in with ChatGPT, open-source flow
+)
+
+// Way is one way to connect a provider beside an API key.
+type Way struct {
+	Kind   WayKind
+	Title  string
+	Status string // supported, conditional, not permitted, discontinued
+	Policy string // why, for people
+	Source string // where that was read
+	Date   string // when, as YYYY-MM-DD
+
+	// The OAuth client. Addresses that are empty come from the issuer's metadata.
+	Issuer, AuthorizeURL, TokenURL, DeviceURL, RevokeURL string
+	ClientID                                             string
+	SecretEnv                                            string // environment variable of the client's secret
+	Scopes                                               []string
+	Params                                               map[string]string // further ones of the authorization request
+	Resource                                             string            // RFC 8707
+	RequiredScope                                        string            // without it the token is of no use
+	RedirectHost                                         string
+	RedirectPort                                         int // 0: any free one
+	RedirectPath                                         string
+	Dynamic                                              bool // the client id is issued during the first sign-in
+	OwnUse                                               bool // not for requests of other tools
+}
+
+// Offered says whether the vendor lets us connect this way.
+func (w *Way) Offered() bool { return w.Status == "supported" || w.Status == "conditional" }
+
+// Way finds a way by its kind, nil when the provider has none such.
+func (p *Provider) Way(kind WayKind) *Way {
+	for i := range p.Ways {
+		if p.Ways[i].Kind == kind {
+			return &p.Ways[i]
+		}
+	}
+	return nil
+}
+
 // Account is one way to pay a provider.
 type Account struct {
 	Provider string
 	Name     string
-	KeyEnv   string // the environment variable of its key; "" means the secret store
-	BaseURL  string // overrides the provider's
+	Connect  WayKind // "" is WayKey
+	KeyEnv   string  // the environment variable of its key; "" means the secret store
+	File     string  // credentials file, for WayServiceAccount and WayADC
+	BaseURL  string  // overrides the provider's
+	Default  bool    // before the provider's others
 	Disabled bool
+}
+
+// SignedIn says whether the account has tokens that expire, rather than a key.
+func (a Account) SignedIn() bool { return a.Connect != "" && a.Connect != WayKey }
+
+// Limit is one limit of an account as its provider last told it. What it did
+// not tell is -1, or the zero time.
+type Limit struct {
+	Name      string // requests, tokens, input-tokens, output-tokens, or a plan's window such as 5h
+	Limit     int64
+	Remaining int64
+	Used      float64   // share used, 0 to 1
+	Reset     time.Time // when it is full again
+	Source    string    // the header, or "body"
+	Seen      time.Time
 }
 
 // ImplicitAccount names the account of a provider that nobody configured: a
@@ -82,6 +153,41 @@ type Model struct {
 	Policy   Policy
 	Embed    bool // an embedding model
 	Insert   bool // fills in the middle
+
+	// What published model data says; requests do not depend on it.
+	Price     Price
+	Reasoning Known
+	Vision    Known
+	PDF       Known
+	Tools     Known
+	Released  string // YYYY-MM-DD, "" unknown
+	Source    string // where the price is from
+	Date      string // as of when, YYYY-MM-DD
+}
+
+// Price is what a model costs in USD per million tokens, at list rates for
+// short context: an estimate. A cache price of 0 is unknown.
+type Price struct {
+	Known                                bool
+	Input, Output, CacheRead, CacheWrite float64
+}
+
+// Known is a fact that nobody may have stated.
+type Known uint8
+
+// The values of Known.
+const (
+	Unstated Known = iota
+	No
+	Yes
+)
+
+// KnownIf is Yes or No.
+func KnownIf(b bool) Known {
+	if b {
+		return Yes
+	}
+	return No
 }
 
 // Policy says which parameters a model takes. It comes from the catalogue's

@@ -24,8 +24,8 @@ import (
 )
 
 func (a *app) accountsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "accounts", Short: "Connect providers by their API keys"}
-	c.AddCommand(a.accountsAdd(), a.accountsList(), a.accountsRemove())
+	c := &cobra.Command{Use: "accounts", Short: "Manage the accounts of providers"}
+	c.AddCommand(a.accountsAdd(), a.accountsImport(), a.accountsList(), a.accountsShow(), a.accountsRename(), a.accountsDisable(), a.accountsEnable(), a.accountsDefault(), a.accountsRemove())
 	return c
 }
 
@@ -116,10 +116,15 @@ func (a *app) accountsAdd() *cobra.Command {
 // storeKey stores the key before the account is written, so that no account
 // is ever without; it is taken back when the account cannot be written.
 func (a *app) storeKey(ctx context.Context, p config.Paths, acc proxy.Account, add func() error) error {
-	key, err := a.readKey(acc)
+	key, err := a.readKey(ctx, acc)
 	if err != nil {
 		return err
 	}
+	return a.keepKey(ctx, p, acc, key, add)
+}
+
+// keepKey is storeKey with a key that is at hand.
+func (a *app) keepKey(ctx context.Context, p config.Paths, acc proxy.Account, key secret.Value, add func() error) error {
 	store, name := a.secrets(p), account.SecretName(acc)
 	before, berr := store.Get(ctx, name)
 	if err := store.Set(ctx, name, key); err != nil {
@@ -135,18 +140,18 @@ func (a *app) storeKey(ctx context.Context, p config.Paths, acc proxy.Account, a
 }
 
 // readKey reads a key from standard input, without an echo on a terminal.
-func (a *app) readKey(acc proxy.Account) (secret.Value, error) {
+func (a *app) readKey(ctx context.Context, acc proxy.Account) (secret.Value, error) {
 	var text string
 	if f, ok := a.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		if _, err := io.WriteString(a.err, "API key for "+acc.Label()+": "); err != nil {
 			return secret.Value{}, err
 		}
-		b, err := term.ReadPassword(int(f.Fd()))
+		b, err := readHidden(ctx, int(f.Fd()))
 		_, _ = io.WriteString(a.err, "\n")
 		if err != nil {
 			return secret.Value{}, err
 		}
-		text = string(b)
+		text = b
 	} else {
 		line, err := bufio.NewReader(io.LimitReader(a.in, 64<<10)).ReadString('\n')
 		if err != nil && err != io.EOF {
@@ -168,11 +173,7 @@ func (a *app) accountsList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var rows []httpd.AccountInfo
-			err = newClient(p).call(cmd.Context(), http.MethodGet, "/accounts", nil, &rows)
-			if notRunning(err) {
-				rows, err = a.localAccounts(cmd.Context(), p)
-			}
+			rows, err := a.accountInfos(cmd.Context(), p)
 			if err != nil {
 				return err
 			}
@@ -184,9 +185,19 @@ func (a *app) accountsList() *cobra.Command {
 				a.say(nil, "no account is connected: run 'korproxy accounts add PROVIDER --name default --key-stdin'")
 				return nil
 			}
-			table := [][]string{{"PROVIDER", "NAME", "KEY FROM", "STATE"}}
+			table := [][]string{{"PROVIDER", "NAME", "CONNECT", "KEY FROM", "STATE"}}
 			for _, r := range rows {
-				table = append(table, []string{r.Provider, r.Name, r.Source, r.State})
+				name, state := r.Name, r.State
+				if r.Default {
+					name += " (default)"
+				}
+				if !r.Until.IsZero() {
+					state += " until " + clock(r.Until, time.Now())
+				}
+				if r.Code != "" {
+					state += ": " + r.Code
+				}
+				table = append(table, []string{r.Provider, name, r.Connect, r.Source, state})
 			}
 			a.table(table)
 			return nil
@@ -194,66 +205,19 @@ func (a *app) accountsList() *cobra.Command {
 	}
 }
 
-// localAccounts lists the accounts while no daemon runs.
-func (a *app) localAccounts(ctx context.Context, p config.Paths) ([]httpd.AccountInfo, error) {
-	loaded, err := config.Load(a.loadOptions(p, nil))
-	if err != nil {
-		return nil, err
-	}
-	keys := &account.Keys{Getenv: a.getenv, Store: func() (account.Store, error) { return a.secrets(p), nil }}
-	s := &snapshot{config: loaded, providers: upstream.Providers(loaded.Config.Providers)}
-	var configured []proxy.Account
-	for _, c := range loaded.Config.Accounts {
-		configured = append(configured, proxy.Account{Provider: c.Provider, Name: c.Name, KeyEnv: c.APIKeyEnv, Disabled: c.Disabled})
-	}
-	s.accounts, s.connected = keys.Usable(configured, s.providers)
-	return accountRows(ctx, loaded.Config.Accounts, s.accounts, s.providers, keys), nil
-}
-
-// accountRows shows the configured accounts and those found by themselves.
-func accountRows(ctx context.Context, configured []config.Account, usable []proxy.Account, providers map[string]*proxy.Provider, keys *account.Keys) []httpd.AccountInfo {
-	rows := []httpd.AccountInfo{}
-	for _, c := range configured {
-		p := providers[c.Provider]
-		if p == nil {
-			continue
-		}
-		r := httpd.AccountInfo{Provider: c.Provider, Name: c.Name, Source: "secret store", State: "connected", Policy: p.Policy}
-		acc := proxy.Account{Provider: c.Provider, Name: c.Name, KeyEnv: c.APIKeyEnv}
-		if c.APIKeyEnv != "" {
-			r.Source = "environment " + c.APIKeyEnv
-		}
-		switch _, err := keys.Key(ctx, p, acc); {
-		case c.Disabled:
-			r.State = "disabled"
-		case p.Status == "discontinued" || p.Status == "not permitted":
-			r.State = p.Status
-		case err != nil && p.Local:
-			r.Source = "none needed"
-		case err != nil:
-			r.State = "no key: " + string(fault.As(err).Code)
-		}
-		rows = append(rows, r)
-	}
-	for _, u := range usable {
-		p := providers[u.Provider]
-		if u.Name == proxy.ImplicitAccount && (!p.Local || p.Configured) {
-			r := httpd.AccountInfo{Provider: u.Provider, Name: u.Name, Source: "environment", State: "connected", Policy: p.Policy}
-			if p.Local {
-				r.Source = "none needed"
-			}
-			rows = append(rows, r)
-		}
-	}
-	return rows
-}
-
 // takeUp is how long a running daemon may take to notice an edit.
 const takeUp = 3 * time.Second
 
-// await lets a running daemon take up an edit of the accounts, so that the next
-// command finds it done. A daemon that does not is left to its own.
+// await lets a running daemon take up that an account is there, or is gone.
 func (a *app) await(ctx context.Context, p config.Paths, acc proxy.Account, there bool) {
+	a.awaitRows(ctx, p, func(rows []httpd.AccountInfo) bool {
+		return slices.ContainsFunc(rows, func(r httpd.AccountInfo) bool { return r.Provider == acc.Provider && r.Name == acc.Name }) == there
+	})
+}
+
+// awaitRows lets a running daemon take up an edit of the accounts, so that the
+// next command finds it done. A daemon that does not is left to its own.
+func (a *app) awaitRows(ctx context.Context, p config.Paths, done func([]httpd.AccountInfo) bool) {
 	ctx, cancel := context.WithTimeout(ctx, takeUp)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
@@ -261,8 +225,7 @@ func (a *app) await(ctx context.Context, p config.Paths, acc proxy.Account, ther
 	for {
 		var rows []httpd.AccountInfo
 		err := newClient(p).call(ctx, http.MethodGet, "/accounts", nil, &rows)
-		found := slices.ContainsFunc(rows, func(r httpd.AccountInfo) bool { return r.Provider == acc.Provider && r.Name == acc.Name })
-		if err != nil || found == there {
+		if err != nil || done(rows) {
 			return
 		}
 		select {
@@ -286,18 +249,37 @@ func (a *app) accountsRemove() *cobra.Command {
 			if id, n, ok := strings.Cut(provider, "/"); ok {
 				provider, name = id, n
 			}
+			was, known := a.configured(p, provider+"/"+name)
 			if err := config.RemoveAccount(p.ConfigFile, provider, name); err != nil {
 				return err
 			}
 			acc := proxy.Account{Provider: provider, Name: name}
-			if err := a.secrets(p).Delete(cmd.Context(), account.SecretName(acc)); err != nil && !errors.Is(err, secret.ErrNotFound) {
-				return err
+			note := ""
+			if known == nil && was.SignedIn() {
+				note = a.takeBackIfAny(cmd.Context(), p, was)
+			}
+			for _, name := range []string{account.SecretName(acc), account.TokenName(acc)} {
+				if err := a.secrets(p).Delete(cmd.Context(), name); err != nil && !errors.Is(err, secret.ErrNotFound) {
+					return err
+				}
 			}
 			a.await(cmd.Context(), p, acc, false)
-			a.say(map[string]string{"removed": acc.Label()}, "removed %s", acc.Label())
+			text := "removed " + acc.Label()
+			if note != "" {
+				text += "\nnote: " + note
+			}
+			a.say(map[string]string{"removed": acc.Label(), "note": note}, "%s", text)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&name, "name", "default", "name of the account")
 	return c
+}
+
+// takeBackIfAny revokes the sign-in of an account that has one in the store.
+func (a *app) takeBackIfAny(ctx context.Context, p config.Paths, acc proxy.Account) (note string) {
+	if _, err := a.secrets(p).Get(ctx, account.TokenName(acc)); err != nil {
+		return ""
+	}
+	return a.takeBack(ctx, p, acc)
 }

@@ -1,61 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/korproxy/korproxy/internal/config"
-	"github.com/korproxy/korproxy/internal/fault"
-	"github.com/korproxy/korproxy/proxy/httpd"
 )
-
-func (a *app) keyCommand() *cobra.Command {
-	var tool string
-	var admin bool
-	c := &cobra.Command{
-		Use: "key (--tool NAME | --admin)", Short: "Print the local key of a tool, made when there is none", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (tool == "") != admin {
-				return fault.New(fault.Usage, "name the tool with --tool NAME, or ask for the --admin key")
-			}
-			p, err := a.paths()
-			if err != nil {
-				return err
-			}
-			key, err := a.localKey(cmd.Context(), p, tool, admin)
-			if err != nil {
-				return err
-			}
-			a.say(key, "%s", key.Key)
-			return nil
-		},
-	}
-	c.Flags().StringVar(&tool, "tool", "", "name of the tool, such as claude-code")
-	c.Flags().BoolVar(&admin, "admin", false, "the key of the management API")
-	return c
-}
-
-// localKey asks the daemon for a key, or makes it when none runs.
-func (a *app) localKey(ctx context.Context, p config.Paths, tool string, admin bool) (httpd.Key, error) {
-	var key httpd.Key
-	err := newClient(p).call(ctx, http.MethodPost, "/keys", map[string]any{"tool": tool, "admin": admin}, &key)
-	if !notRunning(err) {
-		return key, err
-	}
-	if err := p.Create(); err != nil {
-		return key, err
-	}
-	keys, err := httpd.OpenKeys(keyFile(p))
-	if err != nil {
-		return key, err
-	}
-	return keys.For(tool, admin)
-}
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Check and explain the configuration"}

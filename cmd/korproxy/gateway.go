@@ -24,6 +24,9 @@ import (
 // providers' lists.
 const listPatience = 3 * time.Second
 
+// keyringPatience is how long the status waits for a keyring that may be locked.
+const keyringPatience = 2 * time.Second
+
 // gateway holds the parts of the proxy together: it is the Router, the Models
 // and the Control of the daemon, over one snapshot of the configuration that
 // is exchanged as a whole.
@@ -33,6 +36,9 @@ type gateway struct {
 	keys    *account.Keys
 	sender  *upstream.Sender
 	lists   *upstream.Lists
+	health  *account.Health
+	engine  *proxy.Engine
+	facts   *upstream.ModelFacts
 	stop    func()
 	open    func() int64
 	log     *slog.Logger
@@ -54,16 +60,27 @@ type snapshot struct {
 
 func newGateway(paths config.Paths, getenv func(string) string, first *config.Loaded, log *slog.Logger, stop func()) *gateway {
 	store := sync.OnceValue(func() secret.Store { return secret.Open(paths.SecretsDir, secret.ModeFor(getenv)) })
-	g := &gateway{paths: paths, started: time.Now(), log: log, stop: stop}
-	g.keys = &account.Keys{Getenv: getenv, Store: func() (account.Store, error) { return store(), nil }}
+	g := &gateway{paths: paths, started: time.Now(), log: log, stop: stop, health: &account.Health{Log: log}}
+	g.keys = &account.Keys{
+		Getenv: getenv, Store: func() (account.Store, error) { return store(), nil },
+		Locks: filepath.Join(paths.StateDir, "locks"), Agent: "KorProxy/" + Version(), Log: log,
+	}
 	g.use(first)
 	g.sender = upstream.NewSender(Version(), g.keys, g.options, log)
 	g.lists = upstream.NewLists(g.sender, filepath.Join(paths.StateDir, "models.json"), log)
+	g.engine = &proxy.Engine{Router: g, Sender: g.sender, Health: g.health}
+	g.facts = upstream.NewModelFacts(modelDataFile(paths), log)
 	return g
 }
 
 // use makes a configuration the current one.
 func (g *gateway) use(c *config.Loaded) {
+	s := newSnapshot(c, g.keys)
+	g.state.Store(s)
+	g.health.Keep(s.accounts)
+}
+
+func newSnapshot(c *config.Loaded, keys *account.Keys) *snapshot {
 	s := &snapshot{config: c, providers: upstream.Providers(c.Config.Providers)}
 	configured := make([]proxy.Account, 0, len(c.Config.Accounts))
 	for _, a := range c.Config.Accounts {
@@ -71,10 +88,11 @@ func (g *gateway) use(c *config.Loaded) {
 		if p := s.providers[a.Provider]; p != nil && base != "" && len(p.Surfaces) > 0 {
 			base = config.NormalizeBase(string(p.Surfaces[0].Dialect), base)
 		}
-		configured = append(configured, proxy.Account{Provider: a.Provider, Name: a.Name, KeyEnv: a.APIKeyEnv, BaseURL: base, Disabled: a.Disabled})
+		configured = append(configured, accountOf(a, base))
 	}
-	s.accounts, s.connected = g.keys.Usable(configured, s.providers)
-	g.state.Store(s)
+	s.accounts, s.connected = keys.Usable(configured, s.providers)
+	s.accounts = route.Prefer(s.providers, s.accounts)
+	return s
 }
 
 func (g *gateway) options() upstream.Options {
@@ -110,7 +128,9 @@ func (s *snapshot) route(l *upstream.Lists) route.State {
 // that is still being read.
 func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candidate, error) {
 	s := g.state.Load()
-	found, err := route.Resolve(in.Model, s.route(g.lists))
+	state := s.route(g.lists)
+	state.Own, state.Account = in.Own, in.Account
+	found, err := route.Resolve(in.Model, state)
 	if f := new(fault.Error); !errors.As(err, &f) || f.Code != fault.UnknownModel {
 		return found, err
 	}
@@ -120,9 +140,8 @@ func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candida
 	case <-ctx.Done():
 		return found, err
 	}
-	asked := s.route(g.lists)
-	asked.Asked = true
-	return route.Resolve(in.Model, asked)
+	state.Asked = true
+	return route.Resolve(in.Model, state)
 }
 
 // Models implements httpd.Models.
@@ -149,7 +168,7 @@ func (g *gateway) known(s *snapshot) []proxy.Model {
 	var all []proxy.Model
 	seen := map[string]bool{}
 	for _, a := range s.accounts {
-		if seen[a.Provider] {
+		if seen[a.Provider] || route.OwnUse(s.providers[a.Provider], a) {
 			continue
 		}
 		seen[a.Provider] = true
@@ -183,11 +202,17 @@ func (g *gateway) Model(ctx context.Context, name string) (proxy.Model, error) {
 }
 
 // Status implements httpd.Control.
-func (g *gateway) Status(context.Context) httpd.Status {
+func (g *gateway) Status(ctx context.Context) httpd.Status {
 	s := g.state.Load()
 	g.mu.Lock()
 	problems := append([]httpd.Problem{}, g.problems...)
 	g.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, keyringPatience)
+	defer cancel()
+	problems = append(problems, accountProblems(accountRows(ctx, s, g.keys, g.health), func(r httpd.AccountInfo) bool {
+		c := g.health.Of(proxy.Account{Provider: r.Provider, Name: r.Name})
+		return c.Lasting || c.State == account.Available // then it is the key that is missing
+	})...)
 	st := httpd.Status{
 		State: "ready", PID: os.Getpid(), Version: Version(), Started: g.started.UTC().Truncate(time.Second), Open: g.open(),
 		Sandbox: !s.connected, Config: g.paths.ConfigFile, Problems: problems,
@@ -209,16 +234,7 @@ func (g *gateway) Status(context.Context) httpd.Status {
 // Accounts implements httpd.Control.
 func (g *gateway) Accounts(ctx context.Context) ([]httpd.AccountInfo, error) {
 	s := g.state.Load()
-	return accountRows(ctx, s.config.Config.Accounts, s.accounts, s.providers, g.keys), nil
-}
-
-// ModelRows implements httpd.Control.
-func (g *gateway) ModelRows(ctx context.Context) []httpd.ModelInfo {
-	rows := []httpd.ModelInfo{}
-	for _, m := range g.Models(ctx) {
-		rows = append(rows, httpd.Info(m))
-	}
-	return rows
+	return accountRows(ctx, s, g.keys, g.health), nil
 }
 
 // Stop implements httpd.Control.
@@ -249,4 +265,5 @@ func (g *gateway) report(err error) {
 func (g *gateway) Close() {
 	g.lists.Close()
 	g.sender.Close()
+	g.keys.Close()
 }

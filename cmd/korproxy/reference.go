@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +32,37 @@ func (a *app) pages() map[string]func(io.Writer) error {
 	}
 }
 
+// sections are the generated parts of written guides, by the file below guides
+// and the name that stands in the part's marks.
+func sections() []struct {
+	file, name string
+	write      func(io.Writer) error
+} {
+	return []struct {
+		file, name string
+		write      func(io.Writer) error
+	}{{"providers.md", "parity", upstream.WriteParity}}
+}
+
+// fillSection replaces what stands between the marks of a part.
+func fillSection(page []byte, name string, write func(io.Writer) error) ([]byte, error) {
+	begin, end := "<!-- generated: "+name+", by make generate -->\n", "<!-- end of "+name+" -->"
+	before, rest, ok := bytes.Cut(page, []byte(begin))
+	_, after, closed := bytes.Cut(rest, []byte(end))
+	if !ok || !closed {
+		return nil, fmt.Errorf("the page has no part %q", name)
+	}
+	var b bytes.Buffer
+	b.Write(before)
+	b.WriteString(begin + "\n")
+	if err := write(&b); err != nil {
+		return nil, err
+	}
+	b.WriteString("\n" + end)
+	b.Write(after)
+	return b.Bytes(), nil
+}
+
 // referenceCommand writes the reference pages; `make generate` runs it.
 func (a *app) referenceCommand() *cobra.Command {
 	return &cobra.Command{
@@ -47,9 +80,29 @@ func (a *app) referenceCommand() *cobra.Command {
 					return err
 				}
 			}
-			return nil
+			return writeSections(filepath.Dir(filepath.Clean(args[0])))
 		},
 	}
+}
+
+func writeSections(guides string) error {
+	for _, s := range sections() {
+		file := filepath.Join(guides, s.file)
+		page, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // pages written elsewhere, to look at
+		}
+		if err != nil {
+			return err
+		}
+		if page, err = fillSection(page, s.name, s.write); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := atomicfile.Write(file, page, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeCLI writes the page of every command.

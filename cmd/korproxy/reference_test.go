@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,5 +23,24 @@ func TestReferenceIsUpToDate(t *testing.T) {
 				t.Errorf("guides/reference/%s is out of date: run 'make generate'", name)
 			}
 		})
+	}
+}
+
+func TestGeneratedPartsOfGuidesAreUpToDate(t *testing.T) {
+	for _, s := range sections() {
+		page, err := os.ReadFile(filepath.Join("..", "..", "guides", s.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := fillSection(page, s.name, s.write)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(page, want) {
+			t.Errorf("guides/%s is out of date: run 'make generate'", s.file)
+		}
+	}
+	if _, err := fillSection([]byte("# no marks\n"), "parity", func(io.Writer) error { return nil }); err == nil {
+		t.Error("a page without the marks is taken")
 	}
 }

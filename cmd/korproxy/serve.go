@@ -120,7 +120,7 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 	address := "http://" + d.ports[0].Addr().String()
 	d.gateway.address.Store(&address)
 	d.server = httpd.New(httpd.Options{
-		Doer: &proxy.Engine{Router: d.gateway, Sender: d.gateway.sender}, Models: d.gateway, Keys: keys, Settings: d.gateway.settings,
+		Doer: d.gateway.engine, Health: d.gateway.health, Models: d.gateway, Keys: keys, Settings: d.gateway.settings,
 		Control: d.gateway, Metrics: httpd.NewMetrics(Version()), Version: Version(), Log: d.log,
 	})
 	d.gateway.open = d.server.Open

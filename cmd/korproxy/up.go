@@ -214,43 +214,6 @@ type silent struct{ exit int }
 
 func (s *silent) Error() string { return "" }
 
-func (a *app) modelsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "models", Short: "List the models that can be asked for", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			p, err := a.paths()
-			if err != nil {
-				return err
-			}
-			var rows []httpd.ModelInfo
-			if err := newClient(p).call(cmd.Context(), http.MethodGet, "/models", nil, &rows); err != nil {
-				return err
-			}
-			if a.json {
-				a.object(rows)
-				return nil
-			}
-			if len(rows) == 0 {
-				a.say(nil, "no provider has listed its models yet: see 'korproxy accounts list'. A model can be asked for as provider/model all the same")
-				return nil
-			}
-			table := [][]string{{"MODEL", "CONTEXT", "OUTPUT"}}
-			for _, m := range rows {
-				table = append(table, []string{m.ID, tokens(m.Context), tokens(m.Output)})
-			}
-			a.table(table)
-			return nil
-		},
-	}
-}
-
-func tokens(n int64) string {
-	if n == 0 {
-		return "-"
-	}
-	return fmt.Sprint(n)
-}
-
 // table prints rows in columns; the first row is the heading.
 func (a *app) table(rows [][]string) {
 	widths := make([]int, len(rows[0]))

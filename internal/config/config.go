@@ -51,6 +51,9 @@ type Account struct {
 	Name      string `toml:"name" default:"default" check:"name" doc:"Name of the account, unique for its provider."`
 	APIKeyEnv string `toml:"api_key_env" check:"env" doc:"Environment variable that holds the API key. Without it the stored secret is used, then the provider's own variables (key_env)."`
 	BaseURL   string `toml:"base_url" check:"url" doc:"Base URL for this account only, for instance of one Azure resource or region."`
+	Connect   string `toml:"connect" default:"key" enum:"key,browser,device,client-credentials,service-account,adc,chatgpt" doc:"How the account is connected: by an API key, or one of the provider's other ways. 'korproxy login' writes it."`
+	File      string `toml:"credentials_file" doc:"Service account file, or Application Default Credentials other than the usual ones, for Google Cloud."`
+	Default   bool   `toml:"default" default:"false" doc:"Use this account before the provider's others."`
 	Disabled  bool   `toml:"disabled" default:"false" doc:"Keep the account but do not use it."`
 }
 

@@ -105,6 +105,9 @@ func addAccount(text []byte, a Account) ([]byte, error) {
 	if a.Name == "" {
 		a.Name = "default"
 	}
+	if a.Connect == "" {
+		a.Connect = "key"
+	}
 	for _, have := range before.Accounts {
 		if have.ID() == a.ID() {
 			return nil, Problem{Code: codeAccount, Message: fmt.Sprintf("account %s exists", a.ID()), Fix: "choose another --name, or remove it first"}
@@ -128,10 +131,14 @@ func addAccount(text []byte, a Account) ([]byte, error) {
 	b.WriteString("[[accounts]]" + eol)
 	for _, kv := range []struct{ key, value string }{
 		{"provider", a.Provider}, {"name", a.Name}, {"api_key_env", a.APIKeyEnv}, {"base_url", a.BaseURL},
+		{"connect", strings.TrimSuffix(a.Connect, "key")}, {"credentials_file", a.File},
 	} {
 		if kv.value != "" {
 			b.WriteString(kv.key + " = " + quoteTOML(kv.value) + eol)
 		}
+	}
+	if a.Default {
+		b.WriteString("default = true" + eol)
 	}
 	if a.Disabled {
 		b.WriteString("disabled = true" + eol)

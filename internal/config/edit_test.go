@@ -27,7 +27,7 @@ func TestAddAccount(t *testing.T) {
 			if tc.before != "" {
 				file = writeConfig(t, tc.before)
 			}
-			a := Account{Provider: "openai", Name: "work", APIKeyEnv: "KEY"}
+			a := Account{Provider: "openai", Name: "work", APIKeyEnv: "KEY", Connect: "key"}
 			if err := AddAccount(file, a); err != nil {
 				t.Fatal(err)
 			}
@@ -48,6 +48,37 @@ func TestAddAccount(t *testing.T) {
 			got, err = os.ReadFile(file)
 			if err != nil || strings.TrimSuffix(string(got), "\n") != strings.TrimSuffix(tc.before, "\n") {
 				t.Errorf("after removal %q, %v; want %q", got, err, tc.before)
+			}
+		})
+	}
+}
+
+func TestAddAccountThatIsSignedIn(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		add   Account
+		lines string
+	}{
+		{"by a browser", Account{Provider: "x", Name: "a", Connect: "browser"}, "connect = \"browser\"\n"},
+		{"by a file", Account{Provider: "x", Name: "a", Connect: "service-account", File: `C:\keys\"robot".json`}, "connect = \"service-account\"\ncredentials_file = \"C:\\\\keys\\\\\\\"robot\\\".json\"\n"},
+		{"first of its provider", Account{Provider: "x", Name: "a", Connect: "adc", Default: true}, "connect = \"adc\"\ndefault = true\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			const before = "# mine\r\nstrict=true\n"
+			file := writeConfig(t, before)
+			if err := AddAccount(file, tc.add); err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.ReplaceAll(strings.TrimPrefix(string(got), before), "\r\n", "\n")
+			if want := "\n[[accounts]]\nprovider = \"x\"\nname = \"a\"\n" + tc.lines; text != want || !strings.HasPrefix(string(got), before) {
+				t.Errorf("got %q\nwant %q", text, want)
+			}
+			if accounts := mustLoad(t, Options{File: file}).Config.Accounts; accounts[0] != tc.add {
+				t.Errorf("loaded %+v", accounts)
 			}
 		})
 	}

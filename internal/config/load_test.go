@@ -106,8 +106,8 @@ disabled = true
 		},
 	}
 	want.Accounts = []Account{
-		{Provider: "anthropic", Name: "default", APIKeyEnv: "ANTHROPIC_API_KEY"},
-		{Provider: "mine", Name: "second", Disabled: true},
+		{Provider: "anthropic", Name: "default", APIKeyEnv: "ANTHROPIC_API_KEY", Connect: "key"},
+		{Provider: "mine", Name: "second", Connect: "key", Disabled: true},
 	}
 	got := mustLoad(t, Options{File: file, Catalogue: testCatalogue}).Config
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -7,7 +7,7 @@ import (
 )
 
 // Merge gives p with every key that over names replaced by over's. Tables
-// (headers, surfaces) merge key by key, models by their id; lists replace.
+// (headers, surfaces, connect) merge key by key, models by their id; lists replace.
 // Neither p nor over is changed, and the result shares no map or list with them.
 func (p Provider) Merge(over Provider) Provider {
 	var out Provider
@@ -57,7 +57,7 @@ func overlay(dst, src reflect.Value) {
 			merged := reflect.MakeMap(s.Type())
 			for _, m := range []reflect.Value{d, s} {
 				for it := m.MapRange(); it.Next(); {
-					merged.SetMapIndex(it.Key(), it.Value())
+					merged.SetMapIndex(it.Key(), overlaid(merged.MapIndex(it.Key()), it.Value()))
 				}
 			}
 			d.Set(merged)
@@ -67,6 +67,17 @@ func overlay(dst, src reflect.Value) {
 			d.Set(s)
 		}
 	}
+}
+
+// overlaid is the entry of a merged map: tables merge, all else replaces.
+func overlaid(below, above reflect.Value) reflect.Value {
+	if !below.IsValid() || above.Kind() != reflect.Struct {
+		return above
+	}
+	both := reflect.New(above.Type()).Elem()
+	overlay(both, below)
+	overlay(both, above)
+	return both
 }
 
 // reflectValue is the addressable struct behind a pointer.

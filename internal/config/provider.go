@@ -30,9 +30,37 @@ type Provider struct {
 	Policy       string `toml:"policy" doc:"What the vendor's published terms say, in one or two sentences."`
 	PolicySource string `toml:"policy_source" doc:"Where that was read."`
 	PolicyDate   string `toml:"policy_date" check:"date" doc:"When that was read, as YYYY-MM-DD."`
+	Tested       string `toml:"tested" check:"date" doc:"When the provider was last tried against its live service, as YYYY-MM-DD. Empty: never."`
+
+	Connect map[string]Way `toml:"connect" doc:"Ways to connect beside an API key, by kind: browser, device, client-credentials, service-account, adc or chatgpt. A table here brings your own OAuth client, or the sign-in of a company's gateway."`
 
 	ModelPolicy
 	Models []Model `toml:"models" doc:"Models known beforehand. The provider's own list adds to them."`
+}
+
+// Way is one way to connect a provider beside an API key.
+type Way struct {
+	Title         string            `toml:"title" doc:"What the user reads when choosing."`
+	Status        string            `toml:"status" enum:"supported,conditional,not permitted,discontinued" doc:"Whether the vendor permits a tool such as KorProxy to connect this way."`
+	Policy        string            `toml:"policy" doc:"What the vendor's published terms say, in one or two sentences."`
+	PolicySource  string            `toml:"policy_source" doc:"Where that was read."`
+	PolicyDate    string            `toml:"policy_date" check:"date" doc:"When that was read, as YYYY-MM-DD."`
+	Issuer        string            `toml:"issuer" check:"url" doc:"OpenID Connect or OAuth 2.0 issuer. Its metadata names the addresses that are not given here."`
+	AuthorizeURL  string            `toml:"authorize_url" check:"url" doc:"Where the browser is sent."`
+	TokenURL      string            `toml:"token_url" check:"url" doc:"Where codes are exchanged and tokens are refreshed."`
+	DeviceURL     string            `toml:"device_url" check:"url" doc:"Where a device code is asked for (RFC 8628)."`
+	RevokeURL     string            `toml:"revoke_url" check:"url" doc:"Where tokens are revoked at sign-out (RFC 7009)."`
+	ClientID      string            `toml:"client_id" doc:"Id of the OAuth client: one registered for KorProxy, or your own."`
+	SecretEnv     string            `toml:"client_secret_env" check:"env" doc:"Environment variable that holds the client's secret, for clients that have one."`
+	Scopes        []string          `toml:"scopes" doc:"Scopes to ask for."`
+	Params        map[string]string `toml:"params" doc:"Further parameters of the authorization request."`
+	Resource      string            `toml:"resource" check:"url" doc:"The API the token is for (RFC 8707)."`
+	RequiredScope string            `toml:"required_scope" doc:"Scope without which the sign-in is of no use."`
+	RedirectHost  string            `toml:"redirect_host" enum:"127.0.0.1,localhost" doc:"Host of the redirect address, 127.0.0.1 unless the client was registered with localhost."`
+	RedirectPort  int64             `toml:"redirect_port" doc:"Port of the redirect address, for clients registered with a fixed one. Any free port by default."`
+	RedirectPath  string            `toml:"redirect_path" doc:"Path of the redirect address, /callback by default."`
+	Dynamic       Toggle            `toml:"dynamic" doc:"The client id is issued during the first sign-in and kept with the account."`
+	OwnUse        Toggle            `toml:"own_use" doc:"The vendor's terms limit the sign-in to KorProxy itself: requests of other tools are refused."`
 }
 
 // Model is what is known of one model, or of every model whose id begins alike.

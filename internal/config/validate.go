@@ -177,6 +177,7 @@ func (l *loader) validate() {
 			seen[a.ID()] = i
 		}
 		l.validateAccountProvider(a, p)
+		l.validateAccountWay(a, p)
 	}
 }
 
@@ -227,6 +228,7 @@ func (l *loader) validateProviders() {
 			}
 			ids[m.ID] = true
 		}
+		l.validateWays(name)
 		if _, listed := l.opts.Catalogue[name]; listed || l.opts.Catalogue == nil {
 			continue
 		}

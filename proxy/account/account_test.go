@@ -24,6 +24,7 @@ type store struct {
 	reads atomic.Int64
 	err   error
 	slow  time.Duration
+	full  bool // takes nothing
 }
 
 func (s *store) Get(_ context.Context, name string) (secret.Value, error) {
@@ -37,10 +38,33 @@ func (s *store) Get(_ context.Context, name string) (secret.Value, error) {
 	return secret.Value{}, errors.Join(s.err, secret.ErrNotFound)
 }
 
+func (s *store) Set(_ context.Context, name string, v secret.Value) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full {
+		return errors.New("no space left")
+	}
+	s.keys[name] = v.Reveal()
+	return nil
+}
+
+func (s *store) Delete(_ context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.keys, name)
+	return nil
+}
+
 func (s *store) set(name, key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys[name] = key
+}
+
+func (s *store) fill(full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = full
 }
 
 func keys(s *store, env map[string]string) *Keys {

@@ -29,7 +29,7 @@ func (chatCodec) DecodeModels(doc *jsondoc.Doc) ([]proxy.Model, string, error) {
 	models := make([]proxy.Model, 0, list.Len())
 	for _, m := range list.Elems() {
 		id := firstString(m, "id", "slug", "name")
-		if id == "" || m.Get("visibility").Equal("hide") {
+		if v := m.Get("visibility"); id == "" || v.Exists() && !v.Equal("list") {
 			continue
 		}
 		limits := m.Path("capabilities", "limits")

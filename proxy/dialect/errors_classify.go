@@ -24,9 +24,9 @@ var signs = []sign{
 		"exceeded model token limit", "exceeds the maximum number of tokens", "range of input length should be", "reduce the length of",
 		"too many total text bytes", "too large to process",
 	}},
-	{fault.NotPermitted, []string{
+	{fault.PolicyRefused, []string{
 		"subscription_sharing_user_not_eligible", "subscription_sharing_route_not_supported", "only authorized for use with claude code",
-		"client is no longer supported", "oauth authentication is currently not allowed",
+		"client is no longer supported", "client no longer supported", "oauth authentication is currently not allowed", "only available for coding agents", "unsupported_client",
 	}},
 	{fault.QuotaExhausted, []string{
 		"insufficient_quota", "insufficient quota", "credit_balance_exhausted", "spend_limit_exceeded", "organization_usage_limit_exceeded",

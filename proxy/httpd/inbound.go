@@ -118,7 +118,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) *prox
 	if err != nil {
 		return refused(err)
 	}
-	out.candidate = reply.Candidate
+	out.candidate, out.streams = reply.Candidate, reply.Streams()
 	return reply
 }
 

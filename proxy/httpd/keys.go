@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -34,11 +35,16 @@ const adminTool = "admin"
 // are, because they must be shown again and stand in the tools' own files
 // anyway; they open nothing but this machine's port.
 type Keys struct {
-	file string
-	mu   sync.RWMutex // guards what follows
-	keys map[[32]byte]Key
-	seen fs.FileInfo // the file as it was read
+	file   string
+	looked atomic.Int64 // when the file was last looked at, Unix nanoseconds
+	mu     sync.RWMutex // guards what follows
+	keys   map[[32]byte]Key
+	seen   fs.FileInfo // the file as it was read; nil before, and when it is gone
 }
+
+// lookEvery is how long a key that another process revoked may still work.
+// Keys revoked through the daemon end at once.
+const lookEvery = 100 * time.Millisecond
 
 // OpenKeys reads the keys in file; a missing file has none.
 func OpenKeys(file string) (*Keys, error) {
@@ -46,17 +52,22 @@ func OpenKeys(file string) (*Keys, error) {
 	return k, k.read()
 }
 
-// read loads the file if it is not the one read before. The caller holds no lock.
+// read loads the file if it is not the one read before; a file that is gone has
+// no keys. The caller holds no lock.
 func (k *Keys) read() error {
 	info, err := os.Stat(k.file)
 	if errors.Is(err, fs.ErrNotExist) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		clear(k.keys)
+		k.seen = nil
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("reading the local keys: %w", err)
 	}
 	k.mu.RLock()
-	same := k.seen != nil && os.SameFile(k.seen, info) && k.seen.ModTime().Equal(info.ModTime())
+	same := k.seen != nil && os.SameFile(k.seen, info) && k.seen.ModTime().Equal(info.ModTime()) && k.seen.Size() == info.Size()
 	k.mu.RUnlock()
 	if same {
 		return nil
@@ -80,11 +91,16 @@ func (k *Keys) read() error {
 }
 
 // Find gives the key that text is. Keys are compared by their hash, so that the
-// time it takes tells nothing. A key made by another process since the file was
-// read is found too.
+// time it takes tells nothing. What another process made or revoked since the
+// file was read is noticed; a file that was damaged leaves the keys as they were.
 func (k *Keys) Find(text string) (Key, bool) {
 	if text == "" {
 		return Key{}, false
+	}
+	if now := time.Now().UnixNano(); now-k.looked.Load() > int64(lookEvery) {
+		k.looked.Store(now)
+		// A damaged file is told when a command reads it.
+		_ = k.read()
 	}
 	sum := sha256.Sum256([]byte(text))
 	k.mu.RLock()
@@ -143,16 +159,23 @@ func (k *Keys) For(tool string, admin bool) (Key, error) {
 		list = append(list, key)
 	}
 	made := Key{Tool: tool, Admin: admin, Key: secret.RandomKey(keyPrefix).Reveal(), Created: time.Now().UTC().Truncate(time.Second)}
-	list = append(list, made)
+	return made, k.write(append(list, made))
+}
+
+// write makes list the keys, in the file and here. The caller holds both locks.
+func (k *Keys) write(list []Key) error {
 	slices.SortFunc(list, func(a, b Key) int { return strings.Compare(a.Tool, b.Tool) })
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
-		return Key{}, err
+		return err
 	}
 	if err := atomicfile.Write(k.file, append(b, '\n'), 0o600); err != nil {
-		return Key{}, fmt.Errorf("saving the local key: %w", err)
+		return fmt.Errorf("saving the local keys: %w", err)
 	}
-	k.keys[sha256.Sum256([]byte(made.Key))] = made
+	clear(k.keys)
+	for _, key := range list {
+		k.keys[sha256.Sum256([]byte(key.Key))] = key
+	}
 	k.seen = nil
-	return made, nil
+	return nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/korproxy/korproxy/internal/fault"
-	"github.com/korproxy/korproxy/proxy"
 )
 
 // Status is the answer of GET /korproxy/v1/status.
@@ -36,29 +34,13 @@ type Problem struct {
 	Line    int    `json:"line,omitempty"`
 }
 
-// AccountInfo is one row of GET /korproxy/v1/accounts.
-type AccountInfo struct {
-	Provider string `json:"provider"`
-	Name     string `json:"name"`
-	Source   string `json:"source"` // where the key comes from
-	State    string `json:"state"`  // connected, disabled, or why it cannot be used
-	Policy   string `json:"policy,omitempty"`
-}
-
-// ModelInfo is one row of GET /korproxy/v1/models.
-type ModelInfo struct {
-	ID       string `json:"id"` // the name callers use: provider/model
-	Provider string `json:"provider"`
-	Model    string `json:"model"`
-	Context  int64  `json:"context,omitempty"`
-	Output   int64  `json:"output,omitempty"`
-}
-
 // Control is the daemon behind the management API.
 type Control interface {
 	Status(ctx context.Context) Status
 	Accounts(ctx context.Context) ([]AccountInfo, error)
 	ModelRows(ctx context.Context) []ModelInfo
+	// Test tries accounts, by requests that go the way of any other.
+	Test(ctx context.Context, want TestRequest) ([]TestRow, error)
 	// Stop ends the daemon as SIGTERM does. It returns at once.
 	Stop()
 }
@@ -73,7 +55,7 @@ type APIError struct {
 	Fix    string `json:"fix,omitempty"`
 }
 
-// management serves /status, /accounts, /models, /keys and /stop.
+// management serves /status, /accounts, /models, /test, /keys and /stop.
 func (s *Server) management() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/status", func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +74,10 @@ func (s *Server) management() http.Handler {
 		}
 		s.object(w, list)
 	})
+	r.Get("/keys", s.listKeys)
 	r.Post("/keys", s.makeKey)
+	r.Delete("/keys", s.revokeKey)
+	r.Post("/test", s.test)
 	r.Post("/stop", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		s.Control.Stop()
@@ -150,9 +135,4 @@ func (s *Server) problem(w http.ResponseWriter, err error) {
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(f.HTTPStatus())
 	_, _ = w.Write(b)
-}
-
-// Info is a model of Models as the management API shows it.
-func Info(m proxy.Model) ModelInfo {
-	return ModelInfo{ID: m.ID, Provider: m.Provider, Model: strings.TrimPrefix(m.ID, m.Provider+"/"), Context: m.Context, Output: m.Output}
 }

@@ -58,6 +58,7 @@ type outcome struct {
 	fault     *fault.Error
 	gone      bool
 	answering bool // the status has been sent
+	streams   bool // how the provider's answer ends is not known before
 	dialect   proxy.Dialect
 	whole     []byte // a native answer whose usage is read at the end
 }
@@ -91,6 +92,9 @@ func (s *Server) account(o *outcome) {
 	case o.fault != nil:
 		result, code = "error", string(o.fault.Code)
 		s.Metrics.faults.WithLabelValues(code).Inc()
+	}
+	if o.streams && result != "left" && s.Health != nil {
+		s.Health.Note(o.in, o.candidate, o.fault)
 	}
 	took := time.Since(o.began)
 	m := s.Metrics

@@ -28,9 +28,12 @@ var further = []struct{ method, path, what string }{
 // managed is the management API.
 var managed = []struct{ method, path, what string }{
 	{"GET", "/korproxy/v1/status", "state, pid, version, address, open requests, problems"},
-	{"GET", "/korproxy/v1/models", "the models with their providers and limits"},
-	{"GET", "/korproxy/v1/accounts", "the accounts and where their keys come from, never the keys"},
+	{"GET", "/korproxy/v1/models", "the models with their providers, limits, list prices (estimates, with source and date) and abilities"},
+	{"GET", "/korproxy/v1/accounts", "the accounts: where their keys come from (never the keys), how they fare, and their limits as the providers told them"},
+	{"POST", "/korproxy/v1/test", "{\"target\": PROVIDER, PROVIDER/ACCOUNT or MODEL, \"paid\": bool}: tries accounts by real requests, the free ones first"},
 	{"POST", "/korproxy/v1/keys", "{\"tool\": NAME} or {\"admin\": true}: the local key, made when there is none"},
+	{"GET", "/korproxy/v1/keys", "the local keys by tool, masked"},
+	{"DELETE", "/korproxy/v1/keys", "?tool=NAME or ?admin=true: revokes a local key at once"},
 	{"POST", "/korproxy/v1/stop", "ends the daemon as SIGTERM does"},
 }
 

@@ -45,6 +45,7 @@ type Models interface {
 // Options are the parts a Server is made of.
 type Options struct {
 	Doer     Doer
+	Health   proxy.Health // hears of streams that failed; may be nil
 	Models   Models
 	Keys     *Keys
 	Settings func() Settings

@@ -24,6 +24,12 @@ type State struct {
 	Asked bool
 	// Sandbox: no account is connected, so the built-in provider answers.
 	Sandbox bool
+	// Own: the request is KorProxy's own, so accounts may serve it that the
+	// vendor's terms keep from other tools.
+	Own bool
+	// Account is the one account that may serve the request, by its label; ""
+	// leaves all.
+	Account string
 }
 
 // homes are the providers that made the models whose names begin so; used for
@@ -56,6 +62,29 @@ var homes = []struct{ prefix, provider string }{
 // Resolve gives the candidates for a model in the order to try them. The
 // error is a *fault.Error that says why there are none.
 func Resolve(model string, s State) ([]proxy.Candidate, error) {
+	if s.Account == "" && (s.Own || !slices.ContainsFunc(s.Accounts, s.ownUse)) {
+		return s.resolve(model)
+	}
+	all := s
+	s.Accounts = slices.DeleteFunc(slices.Clone(s.Accounts), func(a proxy.Account) bool { return !s.may(a) })
+	found, err := s.resolve(model)
+	if err == nil || s.Account != "" {
+		return found, err
+	}
+	// Would one of those that are not for tools have had it?
+	if kept, kerr := all.resolve(model); kerr == nil {
+		for _, c := range kept {
+			if s.ownUse(c.Account) {
+				return nil, fault.New(fault.OwnUseOnly, "%s would be served by the account %s alone, which is for KorProxy itself: %s",
+					model, c.Account.Label(), c.Provider.Way(c.Account.Connect).Policy)
+			}
+		}
+	}
+	return nil, err
+}
+
+// resolve is Resolve for accounts that all may serve.
+func (s State) resolve(model string) ([]proxy.Candidate, error) {
 	model = strings.TrimPrefix(strings.TrimSpace(model), "models/")
 	if model == "" {
 		return nil, fault.New(fault.InvalidField, "model: name the model to use, for instance provider/model")

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"maps"
@@ -81,7 +82,7 @@ func Providers(overrides map[string]config.Provider) map[string]*proxy.Provider 
 	for id, row := range overrides {
 		if _, ok := Rows()[id]; !ok {
 			out[id] = resolve(id, row)
-			out[id].Local = row.Local.Or(onThisMachine(row.BaseURL) && len(row.KeyEnv) == 0)
+			out[id].Local = row.Local.Or(onThisMachine(row.BaseURL) && len(row.KeyEnv) == 0 && len(row.Connect) == 0)
 		}
 		out[id].Configured = true
 	}
@@ -184,11 +185,39 @@ func resolve(id string, row config.Provider) *proxy.Provider {
 			p.Models = append(p.Models, modelOf(id, row, known))
 		}
 	}
+	p.Ways = ways(row.Connect)
 	p.Describe = remembered(func(model string) proxy.Model {
 		known, _ := row.Model(model)
 		return modelOf(id, row, known)
 	})
 	return p
+}
+
+// wayOrder is the order in which ways are shown and chosen.
+var wayOrder = []proxy.WayKind{proxy.WayBrowser, proxy.WayDevice, proxy.WayChatGPT, proxy.WayADC, proxy.WayServiceAccount, proxy.WayClientCredentials}
+
+// ways are a row's ways to connect. One the user brought needs no status.
+func ways(rows map[string]config.Way) []proxy.Way {
+	var out []proxy.Way
+	for _, kind := range wayOrder {
+		r, ok := rows[string(kind)]
+		if !ok {
+			continue
+		}
+		out = append(out, proxy.Way{
+			Kind: kind, Title: cmp.Or(r.Title, wayTitles[kind]), Status: cmp.Or(r.Status, "supported"), Policy: r.Policy, Source: r.PolicySource, Date: r.PolicyDate,
+			Issuer: r.Issuer, AuthorizeURL: r.AuthorizeURL, TokenURL: r.TokenURL, DeviceURL: r.DeviceURL, RevokeURL: r.RevokeURL,
+			ClientID: r.ClientID, SecretEnv: r.SecretEnv, Scopes: r.Scopes, Params: r.Params, Resource: r.Resource, RequiredScope: r.RequiredScope,
+			RedirectHost: cmp.Or(r.RedirectHost, "127.0.0.1"), RedirectPort: int(r.RedirectPort), RedirectPath: cmp.Or(r.RedirectPath, "/callback"),
+			Dynamic: r.Dynamic.Is(), OwnUse: r.OwnUse.Is(),
+		})
+	}
+	return out
+}
+
+var wayTitles = map[proxy.WayKind]string{
+	proxy.WayBrowser: "sign in with the browser", proxy.WayDevice: "sign in with a code on any device", proxy.WayChatGPT: "Continue with ChatGPT",
+	proxy.WayADC: "Google Application Default Credentials", proxy.WayServiceAccount: "Google service account file", proxy.WayClientCredentials: "client credentials",
 }
 
 // maxDescribed bounds what remembered keeps: names come from callers.
@@ -294,6 +323,7 @@ func modelOf(provider string, row config.Provider, m config.Model) proxy.Model {
 	if m.Effort != nil {
 		p.Efforts = m.Effort
 	}
+	out.Reasoning, out.Vision, out.Tools = stated(m.Reasoning), stated(m.Vision), stated(m.Tools)
 	p.NoImages = !m.Vision.Or(true)
 	p.NoTools = !m.Tools.Or(true)
 	p.NoSampling = m.NoSampling.Or(p.NoSampling)
@@ -302,6 +332,14 @@ func modelOf(provider string, row config.Provider, m config.Model) proxy.Model {
 	p.NoPrefill = m.NoPrefill.Or(p.NoPrefill)
 	p.MidSystem = m.MidSystem.Or(p.MidSystem)
 	return out
+}
+
+// stated is a switch of the configuration as a fact.
+func stated(t config.Toggle) proxy.Known {
+	if t == config.Unset {
+		return proxy.Unstated
+	}
+	return proxy.KnownIf(t.Is())
 }
 
 func (f family) policy() proxy.Policy {

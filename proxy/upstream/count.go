@@ -23,7 +23,7 @@ func (s *Sender) sendCount(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 	}
 	codec := dialect.For(at.Dialect)
 	counter, ok := codec.(dialect.Counter)
-	if !ok || !to.Provider.CountTokens {
+	if !ok || !to.Provider.CountTokens || onPlan(to.Account) {
 		return s.estimate(req, to), nil
 	}
 	t := s.target(to, at.Dialect)

@@ -14,6 +14,7 @@ import (
 	"github.com/korproxy/korproxy/internal/atomicfile"
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/dialect"
 )
@@ -257,17 +258,33 @@ func (s *Sender) ListModels(ctx context.Context, p *proxy.Provider, a proxy.Acco
 }
 
 func (s *Sender) getJSON(ctx context.Context, p *proxy.Provider, a proxy.Account, url string, codec dialect.Codec) (*jsondoc.Doc, error) {
+	h := http.Header{"Accept": {"application/json"}}
+	if codec.Dialect() == proxy.AnthropicMessages {
+		h["Anthropic-Version"] = []string{"2023-06-01"}
+	}
+	key, err := s.authorize(ctx, h, p, a)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := s.getOnce(ctx, url, h, codec, key)
+	if err == nil || !a.SignedIn() || fault.As(err).Status != http.StatusUnauthorized {
+		return doc, err
+	}
+	if key, err = s.keys.Renew(ctx, p, a, key); err != nil {
+		return nil, signedOut(err, a)
+	}
+	h = h.Clone()
+	putKey(h, p, a, key)
+	doc, err = s.getOnce(ctx, url, h, codec, key)
+	return doc, signedOut(err, a)
+}
+
+func (s *Sender) getOnce(ctx context.Context, url string, h http.Header, codec dialect.Codec, key secret.Value) (*jsondoc.Doc, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fault.New(fault.UpstreamNetwork, "the provider's address is not usable: %w", err)
 	}
-	req.Header.Set("Accept", "application/json")
-	if codec.Dialect() == proxy.AnthropicMessages {
-		req.Header.Set("Anthropic-Version", "2023-06-01")
-	}
-	if err := s.authorize(ctx, req.Header, p, a); err != nil {
-		return nil, err
-	}
+	req.Header = h
 	resp, err := s.transport.RoundTrip(req) //nolint:bodyclose // openBody takes it
 	if err != nil {
 		return nil, networkFault(err, req.URL.Host)
@@ -280,6 +297,7 @@ func (s *Sender) getJSON(ctx context.Context, p *proxy.Provider, a proxy.Account
 	if resp.StatusCode != http.StatusOK {
 		r := &proxy.Reply{Status: resp.StatusCode, Header: resp.Header}
 		readFault(r, src, codec)
+		hideKey(r, key)
 		return nil, r.Fault
 	}
 	b, err := readAll(src, -1)

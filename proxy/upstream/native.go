@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -19,9 +20,6 @@ import (
 
 // maxAnswer is the longest answer that is held in memory whole.
 const maxAnswer = 64 << 20
-
-// maxErrorBody is how much of an error page is read.
-const maxErrorBody = 1 << 20
 
 // firstRead is the size of the first read of a stream. Chunks are a few hundred
 // bytes, and thousands of streams may be open; a stream that has more to say
@@ -91,14 +89,11 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 	if h["Content-Type"] == nil {
 		h["Content-Type"] = []string{"application/json"}
 	}
-	if err := s.authorize(ctx, h, to.Provider, to.Account); err != nil {
-		return nil, err
-	}
-	resp, dog, err := s.post(ctx, nativeURL(in, to, at), h, body) //nolint:bodyclose // openBody takes it
+	resp, dog, key, err := s.postAs(ctx, to, nativeURL(in, to, at), h, body) //nolint:bodyclose // openBody takes it
 	if err != nil {
 		return nil, err
 	}
-	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
+	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header, Limits: limitsOf(resp.Header, time.Now())}
 	src, err := openBody(resp, dog)
 	if err != nil {
 		return nil, err
@@ -106,6 +101,8 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 	r.OnClose(src.Close)
 	if resp.StatusCode/100 != 2 {
 		readFault(r, src, dialect.For(in.Dialect))
+		r.Fault = fault.As(signedOut(r.Fault, to.Account))
+		hideKey(r, key)
 		endToEnd(r.Header)
 		return r, nil
 	}
@@ -247,49 +244,6 @@ func readAll(src *watchedBody, length int64) ([]byte, error) {
 		return nil, fault.New(fault.UpstreamBadJSON, "%s sent an answer of more than %d bytes", src.host, maxAnswer)
 	}
 	return b, nil
-}
-
-// readFault reads an error answer into r.
-func readFault(r *proxy.Reply, src *watchedBody, c dialect.Codec) {
-	if r.Status < 400 {
-		r.Fault = notAnAnswer(r, src.host)
-		return
-	}
-	b, err := io.ReadAll(io.LimitReader(src, maxErrorBody))
-	if err != nil && len(b) == 0 {
-		r.Fault = fault.As(err)
-		return
-	}
-	r.Fault = c.DecodeError(r.Status, b)
-	if f := r.Fault; f.Wire == nil || f.Wire.Message == "" {
-		if looksLikePage(b) || kindOf(r.Header.Get("Content-Type")) == kindHTML {
-			f.Code = fault.UpstreamHTML
-		}
-		if text := printable(b); text != "" {
-			f.Message = "the provider answered " + http.StatusText(r.Status) + ": " + text
-		}
-	} else {
-		r.Native = b
-	}
-	if d := retryAfter(r.Header); d > 0 {
-		r.Fault.RetryAfter = d
-	}
-	r.Header.Del("Content-Encoding")
-}
-
-// notAnAnswer is the fault of a redirect, which is not followed as the key
-// would go along, and of the other statuses that no API answers with.
-func notAnAnswer(r *proxy.Reply, host string) *fault.Error {
-	to := r.Header.Get("Location")
-	r.Header.Del("Location")
-	if to == "" || r.Status < 300 {
-		return fault.New(fault.UpstreamType, "%s answered with HTTP %d, which is no answer", host, r.Status)
-	}
-	if u, err := url.Parse(to); err == nil {
-		u.RawQuery, u.User, u.Fragment = "", nil, ""
-		to = u.String()
-	}
-	return fault.New(fault.UpstreamNetwork, "%s redirected the request to %s, which is not followed: correct the provider's base_url", host, to)
 }
 
 // openBody puts the response body under its watchdog, decompressed where the

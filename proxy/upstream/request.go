@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy"
 )
 
@@ -71,27 +72,33 @@ func endToEnd(h http.Header) http.Header {
 }
 
 // authorize puts the account's key where the provider looks for it.
-func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider, a proxy.Account) error {
+func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider, a proxy.Account) (secret.Value, error) {
 	maps.Copy(h, p.Headers)
 	h["User-Agent"] = []string{s.userAgent}
-	if p.Auth == "none" {
-		return nil
+	if p.Auth == "none" && !a.SignedIn() {
+		return secret.Value{}, nil
 	}
 	key, err := s.keys.Key(ctx, p, a)
 	if err != nil {
-		if p.Local {
-			return nil
+		if p.Local && !a.SignedIn() {
+			return secret.Value{}, nil
 		}
-		return err
+		return secret.Value{}, err
 	}
+	putKey(h, p, a, key)
+	return key, nil
+}
+
+// putKey puts a key where the provider looks for it. A token of a sign-in is a
+// bearer token, whatever the provider's API keys travel in.
+func putKey(h http.Header, p *proxy.Provider, a proxy.Account, key secret.Value) {
 	switch v := key.Reveal(); {
 	case v == "":
-	case p.Auth == "bearer" || p.Auth == "":
+	case p.Auth == "bearer" || p.Auth == "" || a.SignedIn():
 		h["Authorization"] = []string{"Bearer " + v}
 	default:
 		h.Set(p.Auth, v)
 	}
-	return nil
 }
 
 // payload is a request body in up to three pieces, so that exchanging the

@@ -29,6 +29,10 @@ func (k oneKey) Key(context.Context, *proxy.Provider, proxy.Account) (secret.Val
 	return secret.New(string(k)), nil
 }
 
+func (k oneKey) Renew(context.Context, *proxy.Provider, proxy.Account, secret.Value) (secret.Value, error) {
+	return secret.Value{}, fault.New(fault.ProviderKey, "an API key cannot be renewed")
+}
+
 func testSender(t *testing.T, key oneKey, o Options) *Sender {
 	t.Helper()
 	s := NewSender("1.2.3", key, func() Options { return o }, slog.New(slog.DiscardHandler))
@@ -57,7 +61,7 @@ func TestAuthorize(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.provider.Headers = http.Header{"X-Title": {"KorProxy"}}
 			h := http.Header{}
-			err := testSender(t, tc.key, Options{}).authorize(t.Context(), h, &tc.provider, proxy.Account{})
+			_, err := testSender(t, tc.key, Options{}).authorize(t.Context(), h, &tc.provider, proxy.Account{})
 			if tc.code != "" {
 				if fault.As(err).Code != tc.code {
 					t.Errorf("got %v", err)

@@ -17,6 +17,9 @@ import (
 type Keys interface {
 	// Key returns a *fault.Error with code KeyNotStored when there is none.
 	Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (secret.Value, error)
+	// Renew gives a fresh key after the provider refused used with a 401. For
+	// accounts whose key cannot be renewed it returns a *fault.Error.
+	Renew(ctx context.Context, p *proxy.Provider, a proxy.Account, used secret.Value) (secret.Value, error)
 }
 
 // Options are what a Sender works by. They may change while requests run; each
@@ -121,6 +124,9 @@ func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to *proxy.Candidat
 // dialect.
 func (s *Sender) native(in *proxy.Inbound, to *proxy.Candidate) (proxy.Surface, bool) {
 	p := to.Provider
+	if onPlan(to.Account) {
+		return proxy.Surface{}, false // the caller's bytes would not be taken as they are
+	}
 	switch in.Op {
 	case proxy.OpEmbed:
 		surface, ok := p.Surface(p.Embeddings)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -34,6 +35,11 @@ func (s *Sender) sendTranslated(ctx context.Context, in *proxy.Inbound, to *prox
 	}
 	asked := req
 	req = dialect.FillPrompt(req)
+	if onPlan(to.Account) && !req.Stream {
+		streamed := *req
+		streamed.Stream = true // the caller gets it gathered
+		req = &streamed
+	}
 	fill := req.Op != in.Op && req.Fill != nil
 	var repair string
 	stripped := false
@@ -123,6 +129,11 @@ func (s *Sender) tryTranslated(ctx context.Context, in *proxy.Inbound, to *proxy
 		}
 	}
 	body := rewriteBody(to.Provider, w.Bytes())
+	if onPlan(to.Account) {
+		var losses []proxy.Loss
+		body, losses = planBody(body)
+		p.Losses = append(p.Losses, losses...)
+	}
 	url := join(baseURL(to, at), codec.Path(req.Op, to.Model.ID, req.Stream), "", to.Provider)
 	r, src, err := s.exchange(ctx, in, to, url, body, codec)
 	if err != nil || r.Fault != nil {
@@ -157,14 +168,11 @@ func (s *Sender) exchange(ctx context.Context, in *proxy.Inbound, to *proxy.Cand
 	if codec.Dialect() == proxy.AnthropicMessages {
 		h["Anthropic-Version"] = []string{"2023-06-01"}
 	}
-	if err := s.authorize(ctx, h, to.Provider, to.Account); err != nil {
-		return nil, nil, err
-	}
-	resp, dog, err := s.post(ctx, url, h, newPayload(body, [2]int{}, nil)) //nolint:bodyclose // openBody takes it
+	resp, dog, key, err := s.postAs(ctx, to, url, h, newPayload(body, [2]int{}, nil)) //nolint:bodyclose // openBody takes it
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header}
+	r := &proxy.Reply{Candidate: to, Status: resp.StatusCode, Header: resp.Header, Limits: limitsOf(resp.Header, time.Now())}
 	src, err := openBody(resp, dog)
 	if err != nil {
 		return nil, nil, err
@@ -172,7 +180,9 @@ func (s *Sender) exchange(ctx context.Context, in *proxy.Inbound, to *proxy.Cand
 	r.OnClose(src.Close)
 	if resp.StatusCode/100 != 2 {
 		readFault(r, src, codec)
+		r.Fault = fault.As(signedOut(r.Fault, to.Account))
 		r.Native = nil // another dialect's words
+		hideKey(r, key)
 		attribute(r.Fault, to, in)
 	}
 	return r, src, nil
