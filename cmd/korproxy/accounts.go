@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -55,9 +56,9 @@ func (a *app) row(p config.Paths, id string) (*proxy.Provider, error) {
 
 func (a *app) accountsAdd() *cobra.Command {
 	var name, env, base string
-	var stdin bool
+	var stdin, replace bool
 	c := &cobra.Command{
-		Use: "add PROVIDER --name NAME (--key-env VAR | --key-stdin)", Short: "Connect an account", Args: cobra.ExactArgs(1),
+		Use: "add PROVIDER [--name NAME] (--key-env VAR | --key-stdin [--replace])", Short: "Connect an account", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := a.paths()
 			if err != nil {
@@ -74,6 +75,8 @@ func (a *app) accountsAdd() *cobra.Command {
 				return fault.New(fault.NotPermitted, "%s cannot be connected. %s", row.Name, row.Policy)
 			}
 			switch {
+			case replace && (!stdin || base != ""):
+				return fault.New(fault.Usage, "--replace goes with --key-stdin alone: it changes the stored key and nothing else")
 			case env != "" && stdin:
 				return fault.New(fault.Usage, "the key is in one place: --key-env VAR, or --key-stdin")
 			case env == "" && !stdin && !row.Local:
@@ -82,6 +85,9 @@ func (a *app) accountsAdd() *cobra.Command {
 			acc := proxy.Account{Provider: row.ID, Name: name}
 			if err := p.Create(); err != nil {
 				return err
+			}
+			if replace {
+				return a.replaceKey(cmd.Context(), p, acc)
 			}
 			add := func() error {
 				return config.AddAccount(p.ConfigFile, config.Account{Provider: row.ID, Name: name, APIKeyEnv: env, BaseURL: base})
@@ -102,13 +108,14 @@ func (a *app) accountsAdd() *cobra.Command {
 			if env != "" && a.getenv(env) == "" {
 				note += "\nnote: " + env + " is not set here; the daemon has to be started where it is"
 			}
-			a.say(map[string]string{"provider": row.ID, "name": name, "status": row.Status, "policy": row.Policy}, "connected %s%s", acc.Label(), note)
+			a.say(map[string]string{"provider": row.ID, "name": name, "status": cmp.Or(row.Status, "supported"), "policy": cmp.Or(row.Policy, ownProvider)}, "connected %s%s", acc.Label(), note)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&name, "name", "default", "name of the account")
 	c.Flags().StringVar(&env, "key-env", "", "environment variable that holds the key")
 	c.Flags().BoolVar(&stdin, "key-stdin", false, "read the key from standard input and store it")
+	c.Flags().BoolVar(&replace, "replace", false, "give an account that exists a new key")
 	c.Flags().StringVar(&base, "base-url", "", "base URL for this account only")
 	return c
 }
@@ -182,7 +189,7 @@ func (a *app) accountsList() *cobra.Command {
 				return nil
 			}
 			if len(rows) == 0 {
-				a.say(nil, "no account is connected: run 'korproxy accounts add PROVIDER --name default --key-stdin'")
+				a.say(nil, "no account is connected: 'korproxy login' connects one, 'korproxy accounts import' takes keys your tools have")
 				return nil
 			}
 			table := [][]string{{"PROVIDER", "NAME", "CONNECT", "KEY FROM", "STATE"}}
@@ -258,10 +265,12 @@ func (a *app) accountsRemove() *cobra.Command {
 			if known == nil && was.SignedIn() {
 				note = a.takeBackIfAny(cmd.Context(), p, was)
 			}
-			for _, name := range []string{account.SecretName(acc), account.TokenName(acc)} {
-				if err := a.secrets(p).Delete(cmd.Context(), name); err != nil && !errors.Is(err, secret.ErrNotFound) {
-					return err
-				}
+			if err := a.secrets(p).Delete(cmd.Context(), account.SecretName(acc)); err != nil && !errors.Is(err, secret.ErrNotFound) {
+				return err
+			}
+			// A renewal under way would write the sign-in anew behind a plain Delete.
+			if err := a.tokens(p).Forget(cmd.Context(), acc); err != nil {
+				return err
 			}
 			a.await(cmd.Context(), p, acc, false)
 			text := "removed " + acc.Label()

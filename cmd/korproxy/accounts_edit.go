@@ -148,14 +148,37 @@ func (a *app) endRename(ctx context.Context, p config.Paths, label, name string)
 		return false, nil
 	}
 	from := proxy.Account{Provider: provider, Name: old}
-	stored, err := a.secrets(p).List(ctx)
-	if err != nil || !slices.Contains(stored, account.SecretName(from)) && !slices.Contains(stored, account.TokenName(from)) {
-		return false, err
+	store := a.secrets(p)
+	var left []string
+	for _, n := range [][2]string{{account.SecretName(from), account.SecretName(to)}, {account.TokenName(from), account.TokenName(to)}} {
+		switch was, err := store.Get(ctx, n[0]); {
+		case errors.Is(err, secret.ErrNotFound):
+			continue
+		case err != nil:
+			return false, err
+		default:
+			is, err := store.Get(ctx, n[1])
+			if err != nil || !sameOrigin(was, is) {
+				return false, nil // not a copy: nothing of it may be lost
+			}
+			left = append(left, n[0])
+		}
 	}
-	for _, name := range []string{account.SecretName(from), account.TokenName(from)} {
-		if err := a.secrets(p).Delete(ctx, name); err != nil && !errors.Is(err, secret.ErrNotFound) {
+	for _, name := range left {
+		if err := store.Delete(ctx, name); err != nil && !errors.Is(err, secret.ErrNotFound) {
 			return false, err
 		}
 	}
-	return to.Name != "", nil
+	return len(left) > 0, nil
+}
+
+// sameOrigin says whether two secrets are one, or of one sign-in, of which one
+// may have been renewed since.
+func sameOrigin(was, is secret.Value) bool {
+	if was.Equal(is) {
+		return true
+	}
+	a, aerr := account.OpenToken(was)
+	b, berr := account.OpenToken(is)
+	return aerr == nil && berr == nil && !a.Consent.At.IsZero() && a.Consent == b.Consent && a.Subject == b.Subject
 }

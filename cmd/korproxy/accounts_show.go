@@ -88,6 +88,9 @@ func (a *app) accountsShow() *cobra.Command {
 	}
 }
 
+// ownProvider stands where there is no vendor whose terms could be read.
+const ownProvider = "Your own provider."
+
 // terms are those of the way an account is connected by.
 func (a *app) terms(p config.Paths, r httpd.AccountInfo) policyInfo {
 	var own map[string]config.Provider
@@ -96,9 +99,9 @@ func (a *app) terms(p config.Paths, r httpd.AccountInfo) policyInfo {
 	}
 	row := config.Config{Providers: own}.Rows(upstream.Rows())[r.Provider]
 	if w, ok := row.Connect[r.Connect]; ok {
-		return policyInfo{cmp.Or(w.Status, "supported"), w.Policy, w.PolicyDate, w.PolicySource}
+		return policyInfo{cmp.Or(w.Status, "supported"), cmp.Or(w.Policy, ownProvider), w.PolicyDate, w.PolicySource}
 	}
-	return policyInfo{cmp.Or(row.Status, "supported"), cmp.Or(row.Policy, "Your own provider."), row.PolicyDate, row.PolicySource}
+	return policyInfo{cmp.Or(row.Status, "supported"), cmp.Or(row.Policy, ownProvider), row.PolicyDate, row.PolicySource}
 }
 
 // nextStep says what the user can do about the state.

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/oauth/oauthtest"
+	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy/httpd"
 )
 
@@ -182,5 +184,39 @@ func TestLimitsAreShownAsTold(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestANewKeyTakesThePlaceOfTheOld follows what a refused key's fix says: the
+// account keeps its name, and only the stored key is another.
+func TestANewKeyTakesThePlaceOfTheOld(t *testing.T) {
+	home := t.TempDir()
+	run := func(in string, args ...string) {
+		t.Helper()
+		c := korproxy(t, home, args...)
+		c.Stdin = strings.NewReader(in)
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	run("sk-old-0001\n", "accounts", "add", "openai", "--name", "work", "--key-stdin")
+	before, err := os.ReadFile(filepath.Join(home, "korproxy.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fix := fixOf(fault.Lookup(fault.ProviderKey).Fix, "openai", "work")
+	_, command, _ := strings.Cut(fix, "'korproxy ")
+	command, _, ok := strings.Cut(command, "'")
+	if !ok {
+		t.Fatalf("the fix names no command: %s", fix)
+	}
+	run("sk-new-0002\n", strings.Fields(command)...)
+	key, err := secret.Open(filepath.Join(home, "secrets"), secret.ModeFor(func(string) string { return "off" })).Get(t.Context(), "account/openai/work")
+	if err != nil || key.Reveal() != "sk-new-0002" {
+		t.Errorf("the key is not the new one: %v", err)
+	}
+	after, err := os.ReadFile(filepath.Join(home, "korproxy.toml"))
+	if err != nil || string(before) != string(after) {
+		t.Errorf("the configuration is another (%v):\n%s", err, after)
 	}
 }

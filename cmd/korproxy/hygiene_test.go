@@ -97,8 +97,17 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	d.ask(said, "good/m", 401)
 	d.ask(said, "signed/m", 0)
 	for _, args := range [][]string{
-		{"test", "--all", "--yes"}, {"test", "--all", "--yes", "--json"}, {"status"}, {"status", "--json"}, {"accounts", "list"}, {"accounts", "list", "--json"},
-		{"accounts", "show", "quoting/env"}, {"accounts", "show", "signed/me", "--json"}, {"models"}, {"config", "show"}, {"keys", "list"},
+		{"test", "--all", "--yes"},
+		{"test", "--all", "--yes", "--json"},
+		{"status"},
+		{"status", "--json"},
+		{"accounts", "list"},
+		{"accounts", "list", "--json"},
+		{"accounts", "show", "quoting/env"},
+		{"accounts", "show", "signed/me", "--json"},
+		{"models"},
+		{"config", "explain"},
+		{"keys", "list"},
 	} {
 		d.command(t, said, "", args...)
 	}

@@ -98,7 +98,7 @@ func (a *app) login(ctx context.Context, provider string, f loginFlags) error {
 	case row.Status == "not permitted":
 		return fault.New(fault.NotPermitted, "%s cannot be connected. %s", row.Name, row.Policy)
 	case row.Local:
-		return fault.New(fault.Usage, "%s is a server of your own and needs no sign-in", row.Name)
+		return fault.New(fault.Usage, "%s is a server of your own and needs no sign-in. Where it wants a key: 'korproxy accounts add %s --key-stdin'", row.Name, row.ID)
 	}
 	way, again := a.wayBefore(p, row, f)
 	if !again {
@@ -180,7 +180,7 @@ func (l *login) find() error {
 			continue
 		}
 		if proxy.WayKind(c.Connect) != l.account.Connect || l.account.Connect == proxy.WayKey {
-			return fault.New(fault.Usage, "the account %s is connected by %q already: choose another --name, or run 'korproxy accounts remove %s' first", c.ID(), c.Connect, c.ID())
+			return fault.New(fault.Usage, "the account %s is connected by %q already: choose another --name, or run 'korproxy accounts remove %s' first; 'korproxy accounts add %s --name %s --key-stdin --replace' gives one with a key a new key", c.ID(), c.Connect, c.ID(), c.Provider, c.Name)
 		}
 		l.known, l.account.File = true, c.File
 	}

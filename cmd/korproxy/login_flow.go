@@ -31,9 +31,11 @@ func (l *login) signIn(ctx context.Context) (account.Token, error) {
 	default:
 		t, err = f.Browser(ctx, open)
 	}
-	if fault.As(err) != nil && fault.As(err).Code == fault.ScopeMissing && t.ClientID != "" {
+	works := f.Before != nil && !f.Before.Access.Empty() && f.Before.Refused == ""
+	if err != nil && fault.As(err).Code == fault.ScopeMissing && t.ClientID != "" && !works {
 		// Who signed in, and the client that was issued, are kept for the next
-		// try; there is nothing in it that a request could use.
+		// try; there is nothing in it that a request could use. A sign-in that
+		// works knows both and stays.
 		if serr := l.app.tokens(l.paths).Save(ctx, l.account, t); serr != nil {
 			return t, serr
 		}

@@ -71,6 +71,9 @@ func (a *app) takeBack(ctx context.Context, p config.Paths, acc proxy.Account) (
 	if err != nil {
 		return fault.As(err).Text()
 	}
+	if f.Before == nil {
+		return "what is stored of the sign-in cannot be read, so the provider was not told; the sign-in can be taken back on its web site"
+	}
 	done, err := f.Revoke(ctx, *f.Before)
 	switch {
 	case err != nil:

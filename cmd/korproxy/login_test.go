@@ -70,7 +70,7 @@ func (d *running) signIn(t *testing.T, answer func(event map[string]any), args .
 	if perr != nil {
 		t.Fatal(perr)
 	}
-	var text bytes.Buffer
+	var text logBuffer
 	cmd.Stderr = &text
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestLoginServesAndLogsOut(t *testing.T) {
 	}
 
 	// Signing in again replaces the sign-in; as somebody else it does not.
-	server.Subject, server.Email = "user-2", "other@example.com"
+	server.Change(func() { server.Subject, server.Email = "user-2", "other@example.com" })
 	if events, _, err := d.signIn(t, follow(t), "corp", "--browser"); err == nil || events[len(events)-1]["code"] != "KP-LOGIN-010" {
 		t.Errorf("as somebody else: %v", events)
 	}
@@ -219,11 +219,11 @@ func TestLoginByOtherWays(t *testing.T) {
 		t.Errorf("again: %v\n%s", err, out)
 	}
 
-	server.Secret = "s3cret"
+	server.Change(func() { server.Secret = "s3cret" })
 	if _, out, err := d.signIn(t, nil, "corp/robot", "--way", "client-credentials"); err != nil {
 		t.Errorf("client credentials: %v\n%s", err, out)
 	}
-	server.Secret = ""
+	server.Change(func() { server.Secret = "" })
 
 	// A browser elsewhere: what it ends at is pasted.
 	cmd := d.command(t, "login", "corp/elsewhere", "--paste", "--json")

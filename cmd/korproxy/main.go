@@ -46,7 +46,10 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	err := strayCommand(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	quiet := new(silent)
 	switch {
 	case err == nil:
@@ -86,6 +89,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(a.serveCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.modelsCommand(),
 		a.accountsCommand(), a.loginCommand(), a.logoutCommand(), a.testCommand(), a.keyCommand(), a.keysCommand(), a.secretsCommand(), a.configCommand(), a.versionCommand(), a.referenceCommand())
+	plainUsage(root)
 	return root
 }
 

@@ -23,8 +23,9 @@ func modelDataFile(p config.Paths) string { return filepath.Join(p.StateDir, "mo
 // ModelRows implements httpd.Control.
 func (g *gateway) ModelRows(ctx context.Context) []httpd.ModelInfo {
 	rows := []httpd.ModelInfo{}
+	data, _ := g.facts.Data() // once: it looks at the file
 	for _, m := range g.Models(ctx) {
-		rows = append(rows, httpd.Info(g.facts.Fill(m)))
+		rows = append(rows, httpd.Info(data.Fill(m)))
 	}
 	return rows
 }
@@ -70,12 +71,12 @@ func (a *app) modelsOf(p config.Paths, rows []httpd.ModelInfo, provider string) 
 	if _, err := a.row(p, provider); err != nil {
 		return nil, err
 	}
-	return nil, fault.New(fault.UnknownModel, "%s has listed no model: see 'korproxy accounts list'. A model can be asked for as %s/MODEL all the same", provider, provider)
+	return nil, fault.New(fault.UnknownModel, "%s has listed no model: 'korproxy test %s' shows why. A model can be asked for as %s/MODEL all the same", provider, provider, provider)
 }
 
 func (a *app) modelTable(rows []httpd.ModelInfo) {
 	if len(rows) == 0 {
-		a.say(nil, "no provider has listed its models yet: see 'korproxy accounts list'. A model can be asked for as provider/model all the same")
+		a.say(nil, "no provider has listed its models yet: 'korproxy test' shows why. A model can be asked for as provider/model all the same")
 		return
 	}
 	table := [][]string{{"MODEL", "CONTEXT", "OUTPUT", "IN $/M", "OUT $/M", "CAN"}}

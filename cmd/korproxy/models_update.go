@@ -61,6 +61,10 @@ func (a *app) modelsUpdate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if u, uerr := url.Parse(from); uerr == nil && u.User != nil {
+				u.User = nil // it is written down as the source
+				from = u.String()
+			}
 			data, err := upstream.ReadModelData(text, from, date)
 			if err != nil {
 				return err

@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
 )
 
@@ -75,5 +78,32 @@ func TestDownload(t *testing.T) {
 		if _, err := download(t.Context(), u); fault.As(err).Code != fault.ModelDataRefused {
 			t.Errorf("%s: %v", raw, err)
 		}
+	}
+}
+
+// TestThePasswordOfAnAddressIsNotKept: the address is written down as the
+// source of the data, and shown.
+func TestThePasswordOfAnAddressIsNotKept(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "marmalade" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"openai":{"models":{"m":{}}}}`)
+	}))
+	defer server.Close()
+	home := t.TempDir()
+	t.Setenv(config.HomeEnv, home)
+	var out, errOut bytes.Buffer
+	address := strings.Replace(server.URL, "//", "//me:marmalade@", 1) + "/api.json"
+	if code := Main([]string{"--json", "models", "update", address}, strings.NewReader(""), &out, &errOut); code != 0 {
+		t.Fatalf("%d: %s", code, &errOut)
+	}
+	kept, err := os.ReadFile(filepath.Join(home, "model-data.json"))
+	if err != nil || !bytes.Contains(kept, []byte(server.URL+"/api.json")) {
+		t.Fatalf("kept: %s, %v", kept, err)
+	}
+	if strings.Contains(string(kept)+out.String()+errOut.String(), "marmalade") {
+		t.Errorf("the password is in %s or %s", kept, &out)
 	}
 }

@@ -286,8 +286,14 @@ func TestAMessageIsAskedAbout(t *testing.T) {
 		connect, typed string
 		want           bool
 	}{
-		{"key", "\n", true}, {"key", "y\n", true}, {"key", "n\n", false}, {"key", "", false}, {"key", "what\n", false},
-		{"chatgpt", "\n", false}, {"chatgpt", "YES\n", true}, {"browser", "\n", false},
+		{"key", "\n", true},
+		{"key", "y\n", true},
+		{"key", "n\n", false},
+		{"key", "", false},
+		{"key", "what\n", false},
+		{"chatgpt", "\n", false},
+		{"chatgpt", "YES\n", true},
+		{"browser", "\n", false},
 	} {
 		var shown bytes.Buffer
 		a := &app{err: &shown}
@@ -333,5 +339,4 @@ func TestAnOwnUseAccountServesTheTestAlone(t *testing.T) {
 	if _, models := d.do("GET", "/v1/models", nil).Status, d.do("GET", "/v1/models", nil).Body; bytes.Contains(models, []byte("gpt-plan")) {
 		t.Errorf("tools are shown what they cannot have: %s", models)
 	}
-
 }

@@ -30,7 +30,7 @@ func (g *gateway) subjects(ctx context.Context, target string) ([]subject, error
 	}
 	for _, c := range s.config.Config.Accounts {
 		if a := accountOf(c, ""); a.Label() == target || a.Name == target {
-			return nil, fault.New(fault.UnknownAccount, "the account %s is disabled", a.Label())
+			return nil, fault.New(fault.UnknownAccount, "the account %s is disabled: 'korproxy accounts enable %s' turns it on", a.Label(), a.Label())
 		}
 	}
 	found, err := g.Route(ctx, &proxy.Inbound{Model: target, Own: true})

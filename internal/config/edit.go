@@ -130,8 +130,12 @@ func addAccount(text []byte, a Account) ([]byte, error) {
 	}
 	b.WriteString("[[accounts]]" + eol)
 	for _, kv := range []struct{ key, value string }{
-		{"provider", a.Provider}, {"name", a.Name}, {"api_key_env", a.APIKeyEnv}, {"base_url", a.BaseURL},
-		{"connect", strings.TrimSuffix(a.Connect, "key")}, {"credentials_file", a.File},
+		{"provider", a.Provider},
+		{"name", a.Name},
+		{"api_key_env", a.APIKeyEnv},
+		{"base_url", a.BaseURL},
+		{"connect", strings.TrimSuffix(a.Connect, "key")},
+		{"credentials_file", a.File},
 	} {
 		if kv.value != "" {
 			b.WriteString(kv.key + " = " + quoteTOML(kv.value) + eol)

@@ -66,6 +66,9 @@ func (l *loader) validateWays(name string) {
 			continue
 		}
 		way := merged.Connect[kind]
+		if row.Connect[kind].OwnUse.Is() && !way.OwnUse.Is() {
+			l.report(codeValue, at+".own_use", "the vendor's terms set this, and a table does not change that", "leave own_use out")
+		}
 		for _, key := range way.Lacks(kind) {
 			if !l.reported(at) && !l.reported(at+"."+key) && l.mustWork(way) {
 				l.report(codeRow, at, "lacks "+key, "guides/providers.md has an example for each kind")

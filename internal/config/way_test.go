@@ -12,7 +12,7 @@ import (
 var wayCatalogue = map[string]Provider{
 	"plan":  {Dialect: anthropicMessages, BaseURL: "https://p.example", Connect: map[string]Way{"browser": {Status: "not permitted"}}},
 	"azure": {Dialect: openAIResponses, Connect: map[string]Way{"device": {Status: "conditional", Policy: "bring a client", Scopes: []string{"s"}}}},
-	"adc":   {Dialect: gemini, BaseURL: "https://g.example", Connect: map[string]Way{"adc": {Status: "supported", Scopes: []string{"s"}}, "service-account": {Status: "supported", Scopes: []string{"s"}}}},
+	"adc":   {Dialect: gemini, BaseURL: "https://g.example", Connect: map[string]Way{"adc": {Status: "supported", OwnUse: On, Scopes: []string{"s"}}, "service-account": {Status: "supported", Scopes: []string{"s"}}}},
 }
 
 func TestWays(t *testing.T) {
@@ -32,6 +32,7 @@ func TestWays(t *testing.T) {
 		{"client credentials without a secret", strings.Replace(own, "browser", "client-credentials", 1) + "client_id = \"c\"\ntoken_url = \"https://login.example/t\"\n", codeRow, "lacks client_secret_env"},
 		{"a secret in the file", own + "issuer = \"https://login.example\"\nclient_id = \"c\"\nclient_secret_env = \"s3cr3t-value\"\n", codeSecret, ""},
 		{"what a vendor does not permit stays so", "[providers.plan.connect.browser]\nstatus = \"supported\"\nissuer = \"https://x.example\"\nclient_id = \"c\"\n", codeValue, "does not permit"},
+		{"what a vendor limits stays so", "[providers.adc.connect.adc]\nown_use = false\n", codeValue, "terms set this"},
 		{"the user's client completes a row", "[providers.azure]\nbase_url = \"https://r.example/v1\"\n[providers.azure.connect.device]\nissuer = \"https://login.example/t/v2.0\"\nclient_id = \"c\"\n[[accounts]]\nprovider = \"azure\"\nconnect = \"device\"\n", "", ""},
 		{"an account of a row that is not complete", "[[accounts]]\nprovider = \"azure\"\nconnect = \"device\"\n", codeRow, "needs client_id in [providers.azure.connect.device]"},
 		{"a way the provider has not", "[[accounts]]\nprovider = \"azure\"\nconnect = \"adc\"\n", codeValue, "cannot be connected this way"},

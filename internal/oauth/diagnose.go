@@ -61,8 +61,7 @@ func (c *Client) diagnose(ctx context.Context, u *url.URL, err error) *fault.Err
 // cause is an error without the address net/http puts before it, which may
 // hold a secret in its query.
 func cause(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

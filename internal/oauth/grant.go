@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -124,9 +125,7 @@ func (c *Client) Grant(ctx context.Context, e Endpoint, form url.Values) (Reply,
 // send posts a form with the client's identity.
 func (c *Client) send(ctx context.Context, e Endpoint, address string, form url.Values) (*answer, error) {
 	full := url.Values{}
-	for k, v := range form {
-		full[k] = v
-	}
+	maps.Copy(full, form)
 	var sign func(*http.Request)
 	switch {
 	case !e.Secret.Empty() && e.Basic:

@@ -26,10 +26,10 @@ type Metadata struct {
 	AnswersIssuer bool `json:"authorization_response_iss_parameter_supported"`
 }
 
-// Basic says that the token endpoint takes a client's secret in the header and
-// not in the body.
+// Basic says that a client's secret goes into the header: every server takes it
+// there that does not say otherwise (RFC 6749 §2.3.1, RFC 8414 §2).
 func (m Metadata) Basic() bool {
-	return len(m.AuthMethods) > 0 && !slices.Contains(m.AuthMethods, "client_secret_post") && slices.Contains(m.AuthMethods, "client_secret_basic")
+	return !slices.Contains(m.AuthMethods, "client_secret_post")
 }
 
 type knownMetadata struct {

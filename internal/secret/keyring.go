@@ -80,19 +80,26 @@ func (k *keyring) Get(ctx context.Context, name string) (Value, error) {
 }
 
 // Set lists the name before it stores the secret, so that a crash in between
-// leaves a name without a secret and never a secret nobody knows of.
+// leaves a name without a secret and never a secret nobody knows of. A keyring
+// that refuses leaves no name: it would hide a secret that the file has.
 func (k *keyring) Set(ctx context.Context, name string, v Value) error {
 	if err := checkSet(name, v); err != nil {
 		return err
 	}
 	return k.change(ctx, func(names map[string]bool) error {
-		if !names[name] {
+		added := !names[name]
+		if added {
 			names[name] = true
 			if err := k.saveNames(names); err != nil {
 				return err
 			}
 		}
-		return k.call(ctx, func() error { return oskeyring.Set(keyringService, name, v.Reveal()) })
+		err := k.call(ctx, func() error { return oskeyring.Set(keyringService, name, v.Reveal()) })
+		if err != nil && added {
+			delete(names, name)
+			return errors.Join(err, k.saveNames(names))
+		}
+		return err
 	})
 }
 

@@ -169,6 +169,23 @@ type forgetful struct{ Store }
 
 func (forgetful) Set(context.Context, string, Value) error { return nil }
 
+// TestAMoveThatTheKeyringRefusesHidesNothing finds the secrets in the file
+// afterwards, though nothing can ask the keyring.
+func TestAMoveThatTheKeyringRefusesHidesNothing(t *testing.T) {
+	oskeyring.MockInitWithError(errors.New("no session"))
+	t.Cleanup(oskeyring.MockInit)
+	dir := filepath.Join(t.TempDir(), "secrets")
+	if err := Open(dir, File).Set(t.Context(), "n", New("v")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Move(t.Context(), Open(dir, File), Open(dir, Keyring)); !errors.Is(err, &Error{Code: codeKeyring}) {
+		t.Fatalf("got %v", err)
+	}
+	if v, err := Open(dir, Auto).Get(t.Context(), "n"); err != nil || v.Reveal() != "v" {
+		t.Errorf("the secret cannot be found: %v", err)
+	}
+}
+
 func TestMoveKeepsWhatWasNotKept(t *testing.T) {
 	a := NewMemory()
 	if err := a.Set(t.Context(), "n", New("v")); err != nil {

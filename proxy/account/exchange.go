@@ -170,8 +170,7 @@ func (t Token) Renewed(r oauth.Reply, now time.Time) Token {
 // explain turns a failed renewal into what the user should know. why is set
 // when the sign-in is over.
 func (s *signIn) explain(err error) (f *fault.Error, why string) {
-	var refusal *oauth.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*oauth.Refusal](err); ok {
 		f := refusal.Fault()
 		switch {
 		case refusal.Terminal():

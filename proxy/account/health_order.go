@@ -46,6 +46,10 @@ func (h *Health) Order(candidates []proxy.Candidate) {
 // lastRank is the rank of accounts that will not answer but by a wonder.
 const lastRank = 2
 
+// triedAgain is how long an account stays behind the others on the word of one
+// refusal: the user may have signed it in again, or paid, without a word here.
+const triedAgain = 5 * time.Minute
+
 // rank is 0 for an account that may well answer, and more the less so.
 func (h *Health) rank(a proxy.Account) int {
 	s := h.find(a)
@@ -54,11 +58,17 @@ func (h *Health) rank(a proxy.Account) int {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.ends.IsZero() && !time.Now().Before(s.ends) {
+	now := time.Now()
+	if !s.ends.IsZero() && !now.Before(s.ends) {
 		return 0
 	}
 	switch {
-	case s.cond.State == SignedOut, s.cond.State == Exhausted, s.cond.Code == fault.PolicyRefused:
+	case s.cond.Code == fault.PolicyRefused:
+		return lastRank
+	case s.cond.State == SignedOut, s.cond.State == Exhausted:
+		if s.ends.IsZero() && now.Sub(time.Unix(0, s.checked.Load())) >= triedAgain {
+			return 0
+		}
 		return lastRank
 	case s.cond.State == Limited:
 		return 1

@@ -31,6 +31,7 @@ func (k *Keys) Rename(ctx context.Context, from, to proxy.Account, commit func()
 				}
 				before, berr := store.Get(ctx, n[1])
 				undo = append(undo, func() error {
+					ctx := context.WithoutCancel(ctx) // an interruption is what may have stopped it
 					if berr == nil {
 						return store.Set(ctx, n[1], before)
 					}

@@ -146,6 +146,7 @@ func (s *signIn) current(ctx context.Context) (Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.raw.Equal(raw) {
+		s.raw = raw // the next one is the same copy, and known as such at once
 		return s.token, nil
 	}
 	t, err := OpenToken(raw)

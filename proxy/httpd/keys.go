@@ -40,6 +40,7 @@ type Keys struct {
 	mu     sync.RWMutex // guards what follows
 	keys   map[[32]byte]Key
 	seen   fs.FileInfo // the file as it was read; nil before, and when it is gone
+	turn   uint64      // counts the exchanges of keys
 }
 
 // lookEvery is how long a key that another process revoked may still work.
@@ -55,39 +56,55 @@ func OpenKeys(file string) (*Keys, error) {
 // read loads the file if it is not the one read before; a file that is gone has
 // no keys. The caller holds no lock.
 func (k *Keys) read() error {
-	info, err := os.Stat(k.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		clear(k.keys)
-		k.seen = nil
-		return nil
+	for {
+		if done, err := k.readOnce(); done || err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("reading the local keys: %w", err)
-	}
+}
+
+// readOnce is read; it is not done when the keys were exchanged meanwhile, as
+// what it read may be older than they are.
+func (k *Keys) readOnce() (done bool, err error) {
 	k.mu.RLock()
-	same := k.seen != nil && os.SameFile(k.seen, info) && k.seen.ModTime().Equal(info.ModTime()) && k.seen.Size() == info.Size()
+	seen, turn := k.seen, k.turn
 	k.mu.RUnlock()
-	if same {
-		return nil
-	}
-	b, err := os.ReadFile(k.file)
-	if err != nil {
-		return fmt.Errorf("reading the local keys: %w", err)
-	}
 	var list []Key
-	if err := json.Unmarshal(b, &list); err != nil {
-		return fmt.Errorf("the file of local keys %s is damaged: remove it and make new keys: %w", k.file, err)
+	info, err := os.Stat(k.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		info = nil
+	case err != nil:
+		return false, fmt.Errorf("reading the local keys: %w", err)
+	case seen != nil && os.SameFile(seen, info) && seen.ModTime().Equal(info.ModTime()) && seen.Size() == info.Size():
+		return true, nil
+	default:
+		b, err := os.ReadFile(k.file)
+		if err != nil {
+			return false, fmt.Errorf("reading the local keys: %w", err)
+		}
+		if err := json.Unmarshal(b, &list); err != nil {
+			return false, fmt.Errorf("the file of local keys %s is damaged: remove it and make new keys: %w", k.file, err)
+		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.turn != turn {
+		return false, nil
+	}
+	k.exchange(list)
+	k.seen = info
+	return true, nil
+}
+
+// exchange makes list the keys that are known. The caller holds mu.
+func (k *Keys) exchange(list []Key) {
 	clear(k.keys)
 	for _, key := range list {
 		k.keys[sha256.Sum256([]byte(key.Key))] = key
 	}
-	k.seen = info
-	return nil
+	k.seen = nil
+	k.turn++
 }
 
 // Find gives the key that text is. Keys are compared by their hash, so that the
@@ -172,10 +189,6 @@ func (k *Keys) write(list []Key) error {
 	if err := atomicfile.Write(k.file, append(b, '\n'), 0o600); err != nil {
 		return fmt.Errorf("saving the local keys: %w", err)
 	}
-	clear(k.keys)
-	for _, key := range list {
-		k.keys[sha256.Sum256([]byte(key.Key))] = key
-	}
-	k.seen = nil
+	k.exchange(list)
 	return nil
 }

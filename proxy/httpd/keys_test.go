@@ -141,6 +141,39 @@ func TestARevokedKeyIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+// TestAReadUnderWayBringsNoRevokedKeyBack: others read the file while a key is
+// revoked, and have its old bytes in hand when that is done.
+func TestAReadUnderWayBringsNoRevokedKeyBack(t *testing.T) {
+	k := openKeys(t, filepath.Join(t.TempDir(), "keys.json"))
+	var readers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					k.Find(keyPrefix + "unknown") // makes it read
+				}
+			}
+		})
+	}
+	for range 30 {
+		key := keyFor(t, k, "codex", false)
+		if _, err := k.Revoke("codex", false); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if _, ok := k.Find(key.Key); ok {
+				t.Error("the revoked key is taken")
+			}
+		}
+	}
+	close(stop)
+	readers.Wait()
+}
+
 func TestWhatHappensToTheFileIsNoticed(t *testing.T) {
 	for name, change := range map[string]func(file string) error{
 		"revoked by another process": func(file string) error {

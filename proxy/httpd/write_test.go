@@ -171,7 +171,9 @@ func TestKeepAlive(t *testing.T) {
 				in := &proxy.Inbound{ID: "1", Dialect: proxy.AnthropicMessages, Model: "m", Stream: true}
 				w := httptest.NewRecorder()
 				events := []proxy.Event{
-					{Kind: proxy.EventStart}, {Kind: proxy.EventPartStart, Part: proxy.PartText}, {Kind: proxy.EventDelta, Text: jsondoc.Lit(`"hello"`)},
+					{Kind: proxy.EventStart},
+					{Kind: proxy.EventPartStart, Part: proxy.PartText},
+					{Kind: proxy.EventDelta, Text: jsondoc.Lit(`"hello"`)},
 					{Kind: proxy.EventDelta, Text: jsondoc.Lit(`"world"`)},
 					{Kind: proxy.EventFinish, Finish: proxy.Finish{Reason: proxy.ReasonStop}},
 				}

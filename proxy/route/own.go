@@ -8,8 +8,11 @@ import (
 
 // ownUse says whether the vendor's terms keep an account from other tools.
 func (s State) ownUse(a proxy.Account) bool {
+	if !a.SignedIn() {
+		return false
+	}
 	p := s.Providers[a.Provider]
-	return a.SignedIn() && p != nil && OwnUse(p, a)
+	return p != nil && OwnUse(p, a)
 }
 
 // may says whether an account may serve the request at all.

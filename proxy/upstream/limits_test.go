@@ -182,15 +182,18 @@ func TestBodyLimits(t *testing.T) {
 		{"Gemini, a day", proxytest.GeminiExhaustedDay(), []proxy.Limit{{Name: "requests per day", Limit: 200, Remaining: 0, Used: 1, Source: "body", Seen: noon}}, 0},
 		{
 			"a plan's window", proxytest.JSON(429, `{"error":{"type":"usage_limit_reached","message":"no","plan_type":"plus","resets_at":1795266000,"resets_in_seconds":3600}}`),
-			[]proxy.Limit{{Name: "plan", Limit: -1, Remaining: 0, Used: 1, Reset: noon.Add(time.Hour), Source: "body", Seen: noon}}, time.Hour,
+			[]proxy.Limit{{Name: "plan", Limit: -1, Remaining: 0, Used: 1, Reset: noon.Add(time.Hour), Source: "body", Seen: noon}},
+			time.Hour,
 		},
 		{
 			"a plan's window, in seconds", proxytest.JSON(429, `[{"error":{"type":"usage_limit_reached","resets_in_seconds":60}}]`),
-			[]proxy.Limit{{Name: "plan", Limit: -1, Remaining: 0, Used: 1, Reset: noon.Add(time.Minute), Source: "body", Seen: noon}}, time.Minute,
+			[]proxy.Limit{{Name: "plan", Limit: -1, Remaining: 0, Used: 1, Reset: noon.Add(time.Minute), Source: "body", Seen: noon}},
+			time.Minute,
 		},
 		{
 			"OpenRouter", proxytest.JSON(429, `{"error":{"message":"Rate limit exceeded: free-models-per-day","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"50","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1795266000000"}}}}`),
-			[]proxy.Limit{{Name: "requests", Limit: 50, Remaining: 0, Used: 1, Reset: noon.Add(time.Hour), Source: "body", Seen: noon}}, 0,
+			[]proxy.Limit{{Name: "requests", Limit: 50, Remaining: 0, Used: 1, Reset: noon.Add(time.Hour), Source: "body", Seen: noon}},
+			0,
 		},
 		{"OpenAI", proxytest.OpenAIRateLimit(), nil, 0},
 		{"a page", proxytest.HTMLPage(429), nil, 0},

@@ -48,15 +48,18 @@ func TestAPlanGetsWhatItTakes(t *testing.T) {
 		{
 			proxy.OpenAIResponses, false,
 			`{"model":"openai/gpt-plan","instructions":"Be brief.","input":"ping","temperature":0.5,"top_p":0.9,"max_output_tokens":20,"user":"me","metadata":{"a":"b"},"store":true}`,
-			`{"model":"gpt-plan","instructions":"Be brief.","store":false,"stream":true}`, []string{"max_output_tokens", "metadata", "temperature", "top_p", "user"},
+			`{"model":"gpt-plan","instructions":"Be brief.","store":false,"stream":true}`,
+			[]string{"max_output_tokens", "metadata", "temperature", "top_p", "user"},
 		},
 		{
 			proxy.OpenAIChat, true, `{"model":"openai/gpt-plan","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"ping"}],"temperature":1,"max_tokens":90,"stream":true}`,
-			`{"model":"gpt-plan","instructions":"Be brief.","store":false,"stream":true}`, []string{"max_output_tokens", "temperature"},
+			`{"model":"gpt-plan","instructions":"Be brief.","store":false,"stream":true}`,
+			[]string{"max_output_tokens", "temperature"},
 		},
 		{
 			proxy.AnthropicMessages, false, `{"model":"openai/gpt-plan","max_tokens":90,"messages":[{"role":"user","content":"ping"}]}`,
-			`{"model":"gpt-plan","store":false,"stream":true}`, []string{"max_output_tokens"},
+			`{"model":"gpt-plan","store":false,"stream":true}`,
+			[]string{"max_output_tokens"},
 		},
 	} {
 		t.Run(string(tc.dialect), func(t *testing.T) {

@@ -23,7 +23,7 @@ func (s *Sender) postAs(ctx context.Context, to *proxy.Candidate, url string, h 
 	}
 	var spare *payload
 	if to.Account.SignedIn() {
-		spare = body.twin()
+		spare = body.twin() // post lets go of the bytes
 	}
 	resp, dog, err := s.post(ctx, url, h, body) //nolint:bodyclose // the caller's, or closed below
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || spare == nil || key.Empty() {

@@ -52,20 +52,16 @@ func Intercept(t *testing.T, name string, to http.Handler) *Interceptor {
 
 func (p *Interceptor) serve(conn *tls.Conn, to http.Handler) {
 	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-	in := bufio.NewReader(conn)
-	for {
-		req, err := http.ReadRequest(in)
-		if err != nil {
-			return
-		}
-		p.Passed.Add(1)
-		rec := httptest.NewRecorder()
-		to.ServeHTTP(rec, req)
-		resp := rec.Result()
-		resp.ContentLength = int64(rec.Body.Len())
-		resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
-		resp.Close = true
-		_ = resp.Write(conn)
+	req, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
 		return
 	}
+	p.Passed.Add(1)
+	rec := httptest.NewRecorder()
+	to.ServeHTTP(rec, req)
+	resp := rec.Result()
+	resp.ContentLength = int64(rec.Body.Len())
+	resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	resp.Close = true
+	_ = resp.Write(conn)
 }

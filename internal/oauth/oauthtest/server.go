@@ -96,6 +96,13 @@ func Started(t *testing.T) *Server {
 	return s
 }
 
+// Change changes fields that a token is given by, while requests may come.
+func (s *Server) Change(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
 func (s *Server) base() string {
 	if s.Base != "" {
 		return s.Base

@@ -1,13 +1,12 @@
 package oauthtest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"github.com/go-jose/go-jose/v4"
 )

@@ -91,7 +91,7 @@ func (f *Flow) poll(ctx context.Context, e oauth.Endpoint, code oauth.DeviceCode
 		case worthAnother(err) && quiet < 5:
 			// The user may be typing while the network blinks.
 			quiet++
-			interval = min(interval*2, time.Minute)
+			interval = max(interval, min(interval*2, time.Minute))
 		default:
 			return oauth.Reply{}, err
 		}
@@ -99,8 +99,7 @@ func (f *Flow) poll(ctx context.Context, e oauth.Endpoint, code oauth.DeviceCode
 }
 
 func worthAnother(err error) bool {
-	var r *oauth.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*oauth.Refusal](err); ok {
 		return r.Down()
 	}
 	switch fault.As(err).Code {

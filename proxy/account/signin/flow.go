@@ -164,8 +164,7 @@ func (f *Flow) Revoke(ctx context.Context, t account.Token) (done bool, err erro
 
 // told makes a fault of whatever a sign-in server said.
 func told(err error) error {
-	var r *oauth.Refusal
-	if errors.As(err, &r) {
+	if r, ok := errors.AsType[*oauth.Refusal](err); ok {
 		return r.Fault()
 	}
 	return err
