@@ -139,7 +139,11 @@ func writeAccount(w io.Writer, d accountDetail, now time.Time) {
 	if d.Code != "" {
 		line("problem", "%s", strings.TrimSpace(d.Code+" "+d.Message))
 	}
-	line("connected", "by %s, %s", wayName(d.Connect), d.Source)
+	if d.Source == "sign-in" {
+		line("connected", "by %s", wayName(d.Connect))
+	} else {
+		line("connected", "by %s, %s", wayName(d.Connect), d.Source)
+	}
 	if d.User != "" {
 		line("user", "%s", d.User)
 	}

@@ -85,7 +85,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	t.Setenv("HYGIENE_GOOD", planted["key from the environment"])
 	t.Setenv("HYGIENE_REFUSED", planted["key that is refused"])
 	d := startProcess(t, fmt.Sprintf(hygieneTOML, goodOne.URL, badOne.URL))
-	d.running.home, d.running.app = lookup(d.Env)(config.HomeEnv), &app{environ: d.Env, getenv: lookup(d.Env), in: strings.NewReader("")}
+	d.home, d.app = lookup(d.Env)(config.HomeEnv), &app{environ: d.Env, getenv: lookup(d.Env), in: strings.NewReader("")}
 	said := &bytes.Buffer{}
 	storeToken(t, &d.running, "signed", "me", planted["access token"], planted["refresh token"])
 	d.command(t, said, planted["key from the secret store"]+"\n", "accounts", "add", "good", "--name", "stored", "--key-stdin")
@@ -135,7 +135,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 	}
 	lookFor(t, "what was said", said.Bytes())
 	files := 0
-	err = filepath.WalkDir(d.running.home, func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(d.home, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
@@ -161,14 +161,14 @@ func lookFor(t *testing.T, where string, b []byte) {
 
 // ask sends a request in every dialect, streamed and not, and writes down what
 // came back. status 0 takes any failure.
-func (d *process) ask(said *bytes.Buffer, model string, status int) {
-	d.t.Helper()
+func (p *process) ask(said *bytes.Buffer, model string, status int) {
+	p.t.Helper()
 	for _, from := range fiveDialects {
 		for _, stream := range []bool{false, true} {
 			path, body := ask(from, model, stream)
-			a := d.post(path, body)
+			a := p.post(path, body)
 			if status != 0 && a.Status != status || status == 0 && a.Status < 400 {
-				d.t.Errorf("%s from %s: got %d %s", model, from, a.Status, a.Body)
+				p.t.Errorf("%s from %s: got %d %s", model, from, a.Status, a.Body)
 			}
 			fmt.Fprintln(said, a.Header)
 			said.Write(a.Body)
@@ -178,10 +178,10 @@ func (d *process) ask(said *bytes.Buffer, model string, status int) {
 
 // command runs the program beside the daemon, and writes down what it says and
 // how it was called.
-func (d *process) command(t *testing.T, said *bytes.Buffer, typed string, args ...string) {
+func (p *process) command(t *testing.T, said *bytes.Buffer, typed string, args ...string) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "korproxy", args...)
-	c.Env, c.Stdin = d.Env, strings.NewReader(typed)
+	c.Env, c.Stdin = p.Env, strings.NewReader(typed)
 	out, err := c.CombinedOutput()
 	said.Write(out)
 	if len(out) == 0 {

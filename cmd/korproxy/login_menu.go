@@ -59,13 +59,13 @@ func (a *app) menu(ctx context.Context, title string, items []item, first bool) 
 			return "", err
 		}
 		n, err := strconv.Atoi(text)
-		switch at := slices.IndexFunc(open, func(it item) bool { return it.id == text }); {
+		switch at := slices.IndexFunc(open, func(it item) bool { return strings.EqualFold(it.id, text) || strings.EqualFold(it.label, text) }); {
 		case text == "" && first:
 			return open[0].id, nil
 		case text == "":
 			return "", fault.New(fault.SignInCanceled, "nothing was chosen")
 		case at >= 0:
-			return text, nil
+			return open[at].id, nil
 		case err == nil && n >= 1 && n <= len(open):
 			return open[n-1].id, nil
 		}
@@ -202,9 +202,13 @@ func (a *app) pickWay(ctx context.Context, row *proxy.Provider, f loginFlags) (*
 	return row.Way(proxy.WayKind(id)), nil
 }
 
-// preferred is the first way offered; a code for another device before a
-// browser that is not here.
+// preferred is the first way offered, nil for an API key: that is chosen before a
+// way that serves no tool, and a code for another device before a browser that
+// is not here.
 func (a *app) preferred(row *proxy.Provider, offered []proxy.WayKind, f loginFlags) *proxy.Way {
+	if row.Way(offered[0]).OwnUse {
+		return nil
+	}
 	if slices.Contains(offered, proxy.WayDevice) && offered[0] == proxy.WayBrowser && !f.noOpen && a.browser(false) == nil {
 		return row.Way(proxy.WayDevice)
 	}

@@ -98,16 +98,16 @@ func (a *app) modelTable(rows []httpd.ModelInfo) {
 
 // abilities are the letters of what a model is known to do.
 func abilities(m httpd.ModelInfo) string {
-	var out string
+	var out []byte
 	for _, a := range []struct {
 		can    *bool
-		letter string
-	}{{m.Reasoning, "R"}, {m.Vision, "V"}, {m.PDF, "P"}, {m.Tools, "T"}, {&m.Embedding, "E"}} {
+		letter byte
+	}{{m.Reasoning, 'R'}, {m.Vision, 'V'}, {m.PDF, 'P'}, {m.Tools, 'T'}, {&m.Embedding, 'E'}} {
 		if a.can != nil && *a.can {
-			out += a.letter
+			out = append(out, a.letter)
 		}
 	}
-	return out
+	return string(out)
 }
 
 func tokens(n int64) string {

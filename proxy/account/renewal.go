@@ -59,10 +59,21 @@ func (k *Keys) signIn(a proxy.Account) *signIn {
 	return s
 }
 
-// Token gives an account's sign-in as it is stored, without renewing it. Its
-// error is SignedOut where there is none.
+// Token gives an account's sign-in as it is stored this moment, without renewing
+// it. Its error is SignedOut where there is none.
 func (k *Keys) Token(ctx context.Context, a proxy.Account) (Token, error) {
-	return k.signIn(a).current(ctx)
+	s := k.signIn(a)
+	if s.google() {
+		return s.current(ctx)
+	}
+	raw, err := k.read(ctx, TokenName(a))
+	if err != nil {
+		k.mu.Lock()
+		delete(k.recent, TokenName(a))
+		k.mu.Unlock()
+		return Token{}, s.notStored(err)
+	}
+	return OpenToken(raw)
 }
 
 // key gives the access token. One that is still valid is never waited for.

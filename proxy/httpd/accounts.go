@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"time"
 
@@ -54,7 +55,8 @@ func LimitsInfo(limits []proxy.Limit) []LimitInfo {
 			i.Remaining = &l.Remaining
 		}
 		if l.Used >= 0 {
-			i.Used = &l.Used
+			used := math.Round(l.Used*1e4) / 1e4
+			i.Used = &used
 		}
 		out = append(out, i)
 	}

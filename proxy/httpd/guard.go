@@ -35,19 +35,22 @@ func visitorOf(r *http.Request) *visitor {
 // recovered turns a panic into the 500 of its own request.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			p := recover()
-			if p == nil {
-				return
-			}
-			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p)
-			}
-			s.logPanic(w, r, p)
-			s.refuse(w, r, fault.New(fault.Panicked, "KorProxy failed at this request; others go on"))
-		}()
+		defer s.catch(w, r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// catch is deferred.
+func (s *Server) catch(w http.ResponseWriter, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p)
+	}
+	s.logPanic(w, r, p)
+	s.refuse(w, r, fault.New(fault.Panicked, "KorProxy failed at this request; others go on"))
 }
 
 // logPanic is called by the function that recovered, while the stack is whole.
@@ -55,9 +58,11 @@ func (s *Server) logPanic(w http.ResponseWriter, r *http.Request, p any) {
 	s.Log.Error("panic in a request", "id", w.Header().Get(headerID), "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 }
 
-// guarded lets in who may come in.
+// guarded lets in who may come in, and recovers as recovered does, which would
+// be one more frame on the stack of every stream.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.catch(w, r)
 		v := s.guard(w, r)
 		if v == nil {
 			return

@@ -70,16 +70,12 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
 // frames on it the runtime could not give half of it back.
 func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e *endpoint, model string) {
 	out := newOutcome(r, v, e, model)
-	defer s.account(out)
-	defer s.cutOff(w, r, out)
-	reply := s.ask(w, r, out)
-	if reply == nil {
-		return
-	}
-	defer reply.Close()
-	s.write(w, out.in, reply, out)
-	if out.fault == panicked {
-		out.fault = nil
+	defer s.end(w, r, out)
+	if s.ask(w, r, out); out.reply != nil {
+		s.write(w, out.in, out.reply, out)
+		if out.fault == panicked {
+			out.fault = nil
+		}
 	}
 }
 
@@ -93,39 +89,44 @@ func newOutcome(r *http.Request, v *visitor, e *endpoint, model string) *outcome
 }
 
 // ask reads a request and takes it to a provider. What fails before there is a
-// reply is answered here, and the reply is nil.
-func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) *proxy.Reply {
+// reply is answered here, and out has none.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) {
 	in := out.in
-	refused := func(err error) *proxy.Reply {
+	refuse := func(err error) {
 		out.fail(err)
 		s.writeFault(w, in, fault.As(err))
-		return nil
 	}
 	body, err := readBody(w, r, s.Settings().BodyLimit)
 	if err != nil {
-		return refused(err)
+		refuse(err)
+		return
 	}
 	if in.Body = body; in.Dialect == proxy.OpenAIResponses {
 		in.Body, _ = s.items.Resolve(body)
 	}
 	if err := peek(in); err != nil {
-		return refused(err)
+		refuse(err)
+		return
 	}
 	if in.Dialect == proxy.Gemini && in.Stream {
 		in.Array = !strings.Contains("&"+in.Query+"&", "&alt=sse&")
 	}
 	reply, err := s.Doer.Do(r.Context(), in)
 	if err != nil {
-		return refused(err)
+		refuse(err)
+		return
 	}
-	out.candidate, out.streams = reply.Candidate, reply.Streams()
-	return reply
+	out.reply, out.candidate, out.streams = reply, reply.Candidate, reply.Streams()
 }
 
-// cutOff is deferred, and ends an answer that a panic broke off in its midst:
-// an error behind half an answer would be taken for its end.
-func (s *Server) cutOff(w http.ResponseWriter, r *http.Request, out *outcome) {
+// end is deferred. An answer that a panic broke off in its midst is cut off: an
+// error behind half an answer would be taken for its end.
+func (s *Server) end(w http.ResponseWriter, r *http.Request, out *outcome) {
 	p := recover()
+	if out.reply != nil {
+		out.reply.Close()
+	}
+	s.account(out)
 	if p == nil {
 		return
 	}

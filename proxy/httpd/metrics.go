@@ -53,6 +53,7 @@ type outcome struct {
 	in        *proxy.Inbound
 	began     time.Time
 	firstByte time.Duration
+	reply     *proxy.Reply // nil when there is none
 	candidate *proxy.Candidate
 	usage     proxy.Usage
 	fault     *fault.Error

@@ -72,7 +72,7 @@ type Server struct {
 // New makes a Server. Serve starts it.
 func New(o Options) *Server {
 	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems()}
-	s.callers = s.recovered(s.guarded(s.routes()))
+	s.callers = s.guarded(s.routes())
 	s.admin = s.recovered(s.management())
 	return s
 }

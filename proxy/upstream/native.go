@@ -157,7 +157,8 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 	}
 	w.Again(len(first))
 	r.Watch, r.Buffer = w, buf
-	r.Body = &resumed{first: first, rest: src, ended: errors.Is(err, io.EOF)}
+	src.ahead, src.err = first, err
+	r.Body = src
 	return nil
 }
 
@@ -165,27 +166,6 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 // comment or a blank line, which keep the connection alive and are passed on.
 func pauses(first []byte) bool {
 	return bytes.HasSuffix(first, []byte("\n\n")) || bytes.HasSuffix(first, []byte("\n\r\n")) || bytes.HasPrefix(first, []byte{':'}) && bytes.HasSuffix(first, []byte{'\n'})
-}
-
-// resumed gives the first bytes again before the rest. They may be read into
-// the very buffer they lie in.
-type resumed struct {
-	first []byte
-	rest  io.Reader
-	ended bool
-}
-
-func (r *resumed) Read(p []byte) (int, error) {
-	if len(r.first) > 0 {
-		n := copy(p, r.first)
-		r.first = r.first[n:]
-		return n, nil
-	}
-	r.first = nil
-	if r.ended {
-		return 0, io.EOF
-	}
-	return r.rest.Read(p)
 }
 
 // readWhole takes a whole JSON answer and makes sure it is one.

@@ -117,7 +117,7 @@ type watchedBody struct {
 // peek gives the first bytes without taking them. It waits for them.
 func (b *watchedBody) peek() ([]byte, error) {
 	buf := make([]byte, firstRead)
-	n, err := b.take(buf)
+	n, err := b.Read(buf)
 	b.ahead, b.err = buf[:n], err
 	if n > 0 || errors.Is(err, io.EOF) {
 		err = nil
@@ -125,6 +125,8 @@ func (b *watchedBody) peek() ([]byte, error) {
 	return b.ahead, err
 }
 
+// Read gives what was read ahead, then what comes. What was read ahead may lie in
+// the very buffer it is read into.
 func (b *watchedBody) Read(p []byte) (int, error) {
 	if len(b.ahead) > 0 {
 		n := copy(p, b.ahead)
@@ -135,11 +137,6 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	return b.take(p)
-}
-
-// take reads from the connection.
-func (b *watchedBody) take(p []byte) (int, error) {
 	b.dog.waiting.Store(true)
 	n, err := b.body.Read(p)
 	b.dog.waiting.Store(false)
