@@ -31,12 +31,19 @@ func (s *Sender) postAs(ctx context.Context, to *proxy.Candidate, url string, h 
 	}
 	resp.Body.Close()
 	dog.stop()
-	if key, err = s.keys.Renew(ctx, to.Provider, to.Account, key); err != nil {
+	return s.postRenewed(ctx, to, url, h, spare, key)
+}
+
+// postRenewed sends a body once more, with another key than the one refused. It
+// stands by itself as what it needs would lie on the stack of every stream.
+func (s *Sender) postRenewed(ctx context.Context, to *proxy.Candidate, url string, h http.Header, body *payload, refused secret.Value) (*http.Response, *watchdog, secret.Value, error) {
+	key, err := s.keys.Renew(ctx, to.Provider, to.Account, refused)
+	if err != nil {
 		return nil, nil, key, signedOut(err, to.Account)
 	}
 	h = h.Clone() // the first request may still be reading it
 	putKey(h, to.Provider, to.Account, key)
-	resp, dog, err = s.post(ctx, url, h, spare) //nolint:bodyclose // the caller's
+	resp, dog, err := s.post(ctx, url, h, body) //nolint:bodyclose // the caller's
 	return resp, dog, key, err
 }
 
