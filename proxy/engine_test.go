@@ -55,7 +55,7 @@ func (o *outcomes) Send(_ context.Context, _ *proxy.Inbound, to *proxy.Candidate
 func candidates(names ...string) fixedRoute {
 	var r fixedRoute
 	for _, n := range names {
-		r.to = append(r.to, proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Account: proxy.Account{Provider: "p", Name: n}})
+		r.to = append(r.to, proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Account: &proxy.Account{Provider: "p", Name: n}})
 	}
 	return r
 }

@@ -227,11 +227,12 @@ const (
 	ThinkingAlways   Thinking = "always"   // by effort, cannot be off
 )
 
-// Candidate is one place to try a request.
+// Candidate is one place to try a request. What it points to is shared with
+// other requests: read only.
 type Candidate struct {
 	Provider *Provider
-	Account  Account
-	Model    Model // Model.ID is the upstream's id
+	Account  *Account
+	Model    *Model // Model.ID is the upstream's id
 }
 
 // Origin is the maker of what the candidate answers.

@@ -81,7 +81,7 @@ func accountRow(ctx context.Context, p *proxy.Provider, a proxy.Account, keys *a
 		r.User = cmp.Or(token.Email, token.Subject)
 	default:
 		r.Source = keySource(p, a)
-		if _, missing = keys.Key(ctx, p, a); missing != nil && p.Local {
+		if _, missing = keys.Key(ctx, p, &a); missing != nil && p.Local {
 			r.Source, missing = "none needed", nil
 		}
 	}

@@ -130,7 +130,7 @@ func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candida
 	s := g.state.Load()
 	state := s.route(g.lists)
 	state.Own, state.Account = in.Own, in.Account
-	found, err := route.Resolve(in.Model, state)
+	found, err := route.Resolve(in.Model, &state)
 	if f := new(fault.Error); !errors.As(err, &f) || f.Code != fault.UnknownModel {
 		return found, err
 	}
@@ -141,7 +141,7 @@ func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candida
 		return found, err
 	}
 	state.Asked = true
-	return route.Resolve(in.Model, state)
+	return route.Resolve(in.Model, &state)
 }
 
 // Models implements httpd.Models.
@@ -168,7 +168,7 @@ func (g *gateway) known(s *snapshot) []proxy.Model {
 	var all []proxy.Model
 	seen := map[string]bool{}
 	for _, a := range s.accounts {
-		if seen[a.Provider] || route.OwnUse(s.providers[a.Provider], a) {
+		if seen[a.Provider] || route.OwnUse(s.providers[a.Provider], &a) {
 			continue
 		}
 		seen[a.Provider] = true
@@ -192,11 +192,12 @@ func (g *gateway) Model(ctx context.Context, name string) (proxy.Model, error) {
 			return m, nil
 		}
 	}
-	found, err := route.Resolve(name, g.state.Load().route(g.lists))
+	state := g.state.Load().route(g.lists)
+	found, err := route.Resolve(name, &state)
 	if err != nil {
 		return proxy.Model{}, err
 	}
-	m := found[0].Model
+	m := *found[0].Model
 	m.ID = name
 	return m, nil
 }

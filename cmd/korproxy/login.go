@@ -246,7 +246,7 @@ func (l *login) google(ctx context.Context) error {
 	}
 	keys := l.app.tokens(l.paths)
 	defer keys.Close()
-	if _, err := keys.Key(ctx, l.row, l.account); err != nil {
+	if _, err := keys.Key(ctx, l.row, &l.account); err != nil {
 		return err
 	}
 	if !l.known {

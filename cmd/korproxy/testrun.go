@@ -112,7 +112,7 @@ func (t *trial) list() ([]proxy.Model, bool) {
 	in, began := &proxy.Inbound{Op: account.OpList, Began: time.Now(), Own: true}, time.Now()
 	models, err := t.g.sender.ListModels(ctx, t.provider, t.account)
 	ms := time.Since(began).Milliseconds()
-	to := &proxy.Candidate{Provider: t.provider, Account: t.account}
+	to := &proxy.Candidate{Provider: t.provider, Account: &t.account}
 	if err != nil {
 		f := fault.As(err)
 		if f.Status == http.StatusNotFound || f.Status == http.StatusMethodNotAllowed || f.Status == http.StatusNotImplemented {

@@ -36,7 +36,7 @@ func (g *gateway) subjects(ctx context.Context, target string) ([]subject, error
 	found, err := g.Route(ctx, &proxy.Inbound{Model: target, Own: true})
 	if err == nil {
 		c := found[0]
-		return []subject{{c.Provider, c.Account, c.Model.ID}}, nil
+		return []subject{{c.Provider, *c.Account, c.Model.ID}}, nil
 	}
 	if name, _, ok := strings.Cut(target, "/"); ok && s.providers[name] != nil || fault.As(err).Code != fault.UnknownModel {
 		return nil, err

@@ -63,9 +63,9 @@ const keyLife = 5 * time.Second
 
 // Key gives the key of an account: its API key, or the access token of its
 // sign-in. Only a token that has run out is waited for.
-func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (secret.Value, error) {
+func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a *proxy.Account) (secret.Value, error) {
 	if a.SignedIn() {
-		return k.signIn(a).key(ctx, p)
+		return k.signIn(*a).key(ctx, p)
 	}
 	if a.KeyEnv != "" {
 		if v := k.Getenv(a.KeyEnv); v != "" {
@@ -74,7 +74,7 @@ func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (sec
 		return secret.Value{}, fault.New(fault.KeyNotStored, "the environment variable %s of the account %s is not set for the daemon", a.KeyEnv, a.Label())
 	}
 	if a.Name != proxy.ImplicitAccount {
-		v, err := k.stored(ctx, SecretName(a))
+		v, err := k.stored(ctx, SecretName(*a))
 		if err == nil {
 			return v, nil
 		}
@@ -93,11 +93,11 @@ func (k *Keys) Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (sec
 // has no successor, so it gives a *fault.Error of code ProviderKey then; a
 // sign-in that cannot be renewed gives SignedOut, or RefreshFailed when it was
 // the network that failed.
-func (k *Keys) Renew(ctx context.Context, p *proxy.Provider, a proxy.Account, used secret.Value) (secret.Value, error) {
+func (k *Keys) Renew(ctx context.Context, p *proxy.Provider, a *proxy.Account, used secret.Value) (secret.Value, error) {
 	if !a.SignedIn() {
 		return secret.Value{}, fault.New(fault.ProviderKey, "%s refused the key of the account %s", p.Name, a.Label())
 	}
-	return k.signIn(a).renew(ctx, p, used)
+	return k.signIn(*a).renew(ctx, p, used)
 }
 
 // Close waits for renewals under way: one that is cut off after the provider

@@ -93,7 +93,7 @@ func TestWhereAKeyComesFrom(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.account.Provider = "openai"
-			v, err := keys(s, tc.env).Key(t.Context(), openai, tc.account)
+			v, err := keys(s, tc.env).Key(t.Context(), openai, &tc.account)
 			if got := v.Reveal(); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
@@ -107,7 +107,7 @@ func TestWhereAKeyComesFrom(t *testing.T) {
 func TestTheStoreIsNotOpenedInVain(t *testing.T) {
 	k := &Keys{Getenv: func(string) string { return "sk-1" }, Store: func() (Store, error) { t.Error("opened"); return nil, errors.New("locked") }}
 	for _, a := range []proxy.Account{{Provider: "openai", Name: "a", KeyEnv: "X"}, {Provider: "openai", Name: proxy.ImplicitAccount}} {
-		if _, err := k.Key(t.Context(), openai, a); err != nil {
+		if _, err := k.Key(t.Context(), openai, &a); err != nil {
 			t.Error(err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestAStoredKeyIsReadOnceInAMoment(t *testing.T) {
 		k := keys(s, nil)
 		a := proxy.Account{Provider: "openai", Name: "a"}
 		get := func() string {
-			v, err := k.Key(t.Context(), openai, a)
+			v, err := k.Key(t.Context(), openai, &a)
 			if err != nil {
 				return err.Error()
 			}
@@ -148,7 +148,7 @@ func TestAStoredKeyIsReadOnceInAMoment(t *testing.T) {
 		}
 		s.err = errors.New("the keyring is locked")
 		time.Sleep(keyLife + time.Second)
-		if v, err := k.Key(t.Context(), openai, a); err == nil {
+		if v, err := k.Key(t.Context(), openai, &a); err == nil {
 			t.Errorf("a store that fails gave %q", v.Reveal())
 		}
 	})

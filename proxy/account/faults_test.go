@@ -72,7 +72,7 @@ func TestOddRepliesOfARefresh(t *testing.T) {
 			server.Start()
 			st, old := signedIn(t, server, -time.Minute)
 			k := renewing(t, st)
-			got, err := k.Key(t.Context(), corp(server), work)
+			got, err := k.Key(t.Context(), corp(server), &work)
 			if (err == nil) != (tc.want == "") || err != nil && fault.As(err).Code != tc.want || got.Reveal() != tc.access {
 				t.Fatalf("got %q, %v; want %q, %s", got.Reveal(), err, tc.access, tc.want)
 			}
@@ -90,7 +90,7 @@ func TestOddRepliesOfARefresh(t *testing.T) {
 				t.Errorf("the error holds the token: %v", err)
 			}
 			asked := len(server.Forms(""))
-			_, _ = k.Key(t.Context(), corp(server), work)
+			_, _ = k.Key(t.Context(), corp(server), &work)
 			if n := len(server.Forms("")); n != asked || asked != 1 {
 				t.Errorf("asked %d times", n)
 			}
@@ -107,7 +107,7 @@ func TestTheServersWordsDoNotRepeatTheToken(t *testing.T) {
 	}
 	server.Start()
 	st, old := signedIn(t, server, -time.Minute)
-	_, err := renewing(t, st).Key(t.Context(), corp(server), work)
+	_, err := renewing(t, st).Key(t.Context(), corp(server), &work)
 	if fault.As(err).Code != fault.SignedOut || strings.Contains(err.Error(), old.Refresh.Reveal()) {
 		t.Errorf("got %v", err)
 	}
@@ -120,7 +120,7 @@ func TestANetworkThatFailsKeepsAValidToken(t *testing.T) {
 	server.Close()
 	k := renewing(t, st)
 	for range 10 {
-		if got, err := k.Key(t.Context(), p, work); err != nil || !got.Equal(old.Access) {
+		if got, err := k.Key(t.Context(), p, &work); err != nil || !got.Equal(old.Access) {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -128,7 +128,7 @@ func TestANetworkThatFailsKeepsAValidToken(t *testing.T) {
 	raw, _ := old.Seal()
 	st.set(TokenName(work), raw.Reveal())
 	late := renewing(t, st)
-	if _, err := late.Key(t.Context(), p, work); fault.As(err).Code != fault.RefreshFailed {
+	if _, err := late.Key(t.Context(), p, &work); fault.As(err).Code != fault.RefreshFailed {
 		t.Errorf("got %v", err)
 	}
 	if st.token(t).Refused != "" {
@@ -141,7 +141,7 @@ func TestAStoreThatIsFull(t *testing.T) {
 	st, old := signedIn(t, server, -time.Minute)
 	st.fill(true)
 	k := renewing(t, st)
-	if v, err := k.Key(t.Context(), corp(server), work); err == nil {
+	if v, err := k.Key(t.Context(), corp(server), &work); err == nil {
 		t.Fatalf("a token that is not stored is used: %v", v.Equal(old.Access))
 	}
 	st.fill(false)
@@ -149,7 +149,7 @@ func TestAStoreThatIsFull(t *testing.T) {
 	s.mu.Lock()
 	s.after = time.Time{} // the pause is over
 	s.mu.Unlock()
-	got, err := k.Key(t.Context(), corp(server), work)
+	got, err := k.Key(t.Context(), corp(server), &work)
 	if err != nil || !server.Takes(got.Reveal()) || !st.token(t).Access.Equal(got) {
 		t.Errorf("got %v", err)
 	}
@@ -198,7 +198,7 @@ func TestKilledWhileItRenews(t *testing.T) {
 			t.Fatalf("the token is broken: %v", err)
 		}
 		k := &Keys{Getenv: os.Getenv, Locks: home, Store: func() (Store, error) { return store, nil }}
-		_, err = k.Key(t.Context(), corp(server), work)
+		_, err = k.Key(t.Context(), corp(server), &work)
 		switch {
 		case !tok.Access.Equal(old.Access):
 			stored++
@@ -232,13 +232,13 @@ func TestClientCredentials(t *testing.T) {
 	env := map[string]string{}
 	k := renewing(t, st)
 	k.Getenv = func(n string) string { return env[n] }
-	if _, err := k.Key(t.Context(), p, a); fault.As(err).Code != fault.KeyNotStored {
+	if _, err := k.Key(t.Context(), p, &a); fault.As(err).Code != fault.KeyNotStored {
 		t.Errorf("without a secret: %v", err)
 	}
 	env["CORP_SECRET"] = server.Secret
 	k = renewing(t, st)
 	k.Getenv = func(n string) string { return env[n] }
-	v, err := k.Key(t.Context(), p, a)
+	v, err := k.Key(t.Context(), p, &a)
 	if err != nil || !server.Takes(v.Reveal()) {
 		t.Fatalf("got %v", err)
 	}
@@ -284,7 +284,7 @@ func TestGoogleCredentials(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := proxy.Account{Provider: "vertex", Name: "g", Connect: tc.connect, File: tc.file}
-			_, err := renewing(t, &store{}).Key(t.Context(), p, a)
+			_, err := renewing(t, &store{}).Key(t.Context(), p, &a)
 			if fault.As(err).Code != tc.want || strings.Contains(err.Error(), "SECRETKEY") {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}

@@ -53,7 +53,7 @@ const (
 
 var _ proxy.Health = (*Health)(nil)
 
-func (h *Health) find(a proxy.Account) *standing {
+func (h *Health) find(a *proxy.Account) *standing {
 	m := h.standings.Load()
 	if m == nil {
 		return nil
@@ -62,7 +62,7 @@ func (h *Health) find(a proxy.Account) *standing {
 }
 
 // add makes the standing of an account that has none.
-func (h *Health) add(a proxy.Account) *standing {
+func (h *Health) add(a *proxy.Account) *standing {
 	h.adding.Lock()
 	defer h.adding.Unlock()
 	if s := h.find(a); s != nil {
@@ -205,7 +205,7 @@ func (s *standing) fail(state State, f *fault.Error, now time.Time) {
 
 // Of is the condition of an account now.
 func (h *Health) Of(a proxy.Account) Condition {
-	s := h.find(a)
+	s := h.find(&a)
 	if s == nil {
 		return Condition{State: Available}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/korproxy/korproxy/proxy"
 )
 
-// Order implements proxy.Health. Candidates are large, so they are only touched
-// when there is something to change.
+// Order implements proxy.Health. Candidates are only touched when there is
+// something to change.
 func (h *Health) Order(candidates []proxy.Candidate) {
 	ill := false
 	for i := range candidates {
@@ -22,11 +22,11 @@ func (h *Health) Order(candidates []proxy.Candidate) {
 	// plan: those stay in their order, behind the accounts with keys.
 	refused := map[string]bool{}
 	for _, c := range candidates {
-		if c.Account.SignedIn() && h.Of(c.Account).Code == fault.PolicyRefused {
+		if c.Account.SignedIn() && h.Of(*c.Account).Code == fault.PolicyRefused {
 			refused[c.Account.Provider] = true
 		}
 	}
-	rank := func(a proxy.Account) int {
+	rank := func(a *proxy.Account) int {
 		if a.SignedIn() && refused[a.Provider] {
 			return lastRank
 		}
@@ -51,7 +51,7 @@ const lastRank = 2
 const triedAgain = 5 * time.Minute
 
 // rank is 0 for an account that may well answer, and more the less so.
-func (h *Health) rank(a proxy.Account) int {
+func (h *Health) rank(a *proxy.Account) int {
 	s := h.find(a)
 	if s == nil || s.well.Load() {
 		return 0

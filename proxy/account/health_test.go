@@ -22,7 +22,7 @@ type patient struct {
 }
 
 func newPatient(name string) *patient {
-	return &patient{to: proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Account: proxy.Account{Provider: "p", Name: name}}}
+	return &patient{to: proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Account: &proxy.Account{Provider: "p", Name: name}}}
 }
 
 func (p *patient) fails(f *fault.Error, limits ...proxy.Limit) {
@@ -34,7 +34,7 @@ func (p *patient) answers(op proxy.Op) {
 	p.h.Note(&proxy.Inbound{Op: op, Began: time.Now()}, &p.to, nil)
 }
 
-func (p *patient) state() Condition { return p.h.Of(p.to.Account) }
+func (p *patient) state() Condition { return p.h.Of(*p.to.Account) }
 
 func TestStatesOfFailures(t *testing.T) {
 	for code, want := range map[fault.Code]State{
@@ -241,7 +241,7 @@ func TestOrder(t *testing.T) {
 		if strings.HasPrefix(name, "plan") {
 			a.Connect = proxy.WayBrowser
 		}
-		return proxy.Candidate{Provider: &proxy.Provider{ID: provider}, Account: a}
+		return proxy.Candidate{Provider: &proxy.Provider{ID: provider}, Account: &a}
 	}
 	for label, code := range map[string]fault.Code{"p/limited": fault.RateLimit, "p/empty": fault.QuotaExhausted, "p/out": fault.ProviderKey, "q/out": fault.ProviderKey, "p/failing": fault.UpstreamFailed, "p/plan-no": fault.PolicyRefused, "p/key-no": fault.PolicyRefused} {
 		c := candidate(label)
@@ -278,7 +278,7 @@ func TestOrder(t *testing.T) {
 func TestKeep(t *testing.T) {
 	var h Health
 	for name, code := range map[string]fault.Code{"gone": fault.ProviderKey, "out": fault.ProviderKey, "empty": fault.QuotaExhausted, "refused": fault.PolicyRefused} {
-		h.Note(&proxy.Inbound{}, &proxy.Candidate{Account: proxy.Account{Provider: "p", Name: name}}, fault.New(code, "no"))
+		h.Note(&proxy.Inbound{}, &proxy.Candidate{Account: &proxy.Account{Provider: "p", Name: name}}, fault.New(code, "no"))
 	}
 	var kept []proxy.Account
 	for _, name := range []string{"out", "empty", "refused", "new"} {
@@ -301,17 +301,17 @@ func TestHealthUnderLoad(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for n := range 2000 {
-				to := &proxy.Candidate{Account: proxy.Account{Provider: "p", Name: fmt.Sprint(n % 7)}}
+				to := &proxy.Candidate{Account: &proxy.Account{Provider: "p", Name: fmt.Sprint(n % 7)}}
 				switch (n + i) % 5 {
 				case 0:
 					h.Told(to, []proxy.Limit{{Name: "requests"}})
 					h.Note(&proxy.Inbound{}, to, fault.New(fault.RateLimit, "no"))
 				case 1:
-					h.Order([]proxy.Candidate{*to, {Account: proxy.Account{Provider: "p", Name: "0"}}})
+					h.Order([]proxy.Candidate{*to, {Account: &proxy.Account{Provider: "p", Name: "0"}}})
 				case 2:
-					h.Of(to.Account)
+					h.Of(*to.Account)
 				case 3:
-					h.Keep([]proxy.Account{{Provider: "p", Name: "0"}, to.Account})
+					h.Keep([]proxy.Account{{Provider: "p", Name: "0"}, *to.Account})
 				default:
 					h.Note(&proxy.Inbound{}, to, nil)
 				}

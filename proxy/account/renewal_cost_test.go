@@ -15,7 +15,7 @@ func TestAFreshTokenCostsLittle(t *testing.T) {
 	st, _ := signedIn(t, server, time.Hour)
 	k, p := renewing(t, st), corp(server)
 	ask := func() {
-		if _, err := k.Key(t.Context(), p, work); err != nil {
+		if _, err := k.Key(t.Context(), p, &work); err != nil {
 			t.Error(err)
 		}
 	}

@@ -83,7 +83,7 @@ func TestWhenATokenIsRenewed(t *testing.T) {
 			raw, _ := old.Seal()
 			st.set(TokenName(work), raw.Reveal())
 			k := renewing(t, st)
-			got, err := k.Key(t.Context(), corp(server), work)
+			got, err := k.Key(t.Context(), corp(server), &work)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +105,7 @@ func TestWhenATokenIsRenewed(t *testing.T) {
 			if now.Refresh.Equal(old.Refresh) || now.Access.Equal(old.Access) || !server.Takes(now.Access.Reveal()) || now.Scope != "openid" {
 				t.Error("the rotated tokens are not in the store")
 			}
-			if again, err := k.Key(t.Context(), corp(server), work); err != nil || !again.Equal(now.Access) {
+			if again, err := k.Key(t.Context(), corp(server), &work); err != nil || !again.Equal(now.Access) {
 				t.Errorf("the new token is not used: %v", err)
 			}
 		})
@@ -125,7 +125,7 @@ func TestAValidTokenIsNotWaitedFor(t *testing.T) {
 	st, old := signedIn(t, server, time.Minute)
 	k := renewing(t, st)
 	for range 20 {
-		if got, err := k.Key(t.Context(), corp(server), work); err != nil || !got.Equal(old.Access) {
+		if got, err := k.Key(t.Context(), corp(server), &work); err != nil || !got.Equal(old.Access) {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -147,9 +147,9 @@ func TestFiftyRequestsRenewOnce(t *testing.T) {
 			var got secret.Value
 			var err error
 			if i%2 == 0 {
-				got, err = k.Key(t.Context(), p, work)
+				got, err = k.Key(t.Context(), p, &work)
 			} else {
-				got, err = k.Renew(t.Context(), p, work, old.Access)
+				got, err = k.Renew(t.Context(), p, &work, old.Access)
 			}
 			if err != nil || got.Equal(old.Access) || !server.Takes(got.Reveal()) {
 				t.Errorf("request %d: %v", i, err)
@@ -176,7 +176,7 @@ func wantKey(home, server string) int {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			v, err := k.Key(context.Background(), p, work)
+			v, err := k.Key(context.Background(), p, &work)
 			if err != nil {
 				fmt.Println("failed:", err)
 				return
@@ -252,7 +252,7 @@ func TestASignInThatIsOverIsOneCondition(t *testing.T) {
 	for range 20 {
 		wg.Go(func() {
 			for range 5 {
-				if _, err := k.Key(t.Context(), corp(server), work); fault.As(err).Code != fault.SignedOut {
+				if _, err := k.Key(t.Context(), corp(server), &work); fault.As(err).Code != fault.SignedOut {
 					t.Errorf("got %v", err)
 				}
 			}
@@ -260,10 +260,10 @@ func TestASignInThatIsOverIsOneCondition(t *testing.T) {
 	}
 	wg.Wait()
 	other := renewing(t, st) // another process, or this one after a restart
-	if _, err := other.Key(t.Context(), corp(server), work); fault.As(err).Code != fault.SignedOut || !strings.Contains(err.Error(), "revoked") {
+	if _, err := other.Key(t.Context(), corp(server), &work); fault.As(err).Code != fault.SignedOut || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := other.Renew(t.Context(), corp(server), work, st.token(t).Access); fault.As(err).Code != fault.SignedOut {
+	if _, err := other.Renew(t.Context(), corp(server), &work, st.token(t).Access); fault.As(err).Code != fault.SignedOut {
 		t.Errorf("got %v", err)
 	}
 	if n := len(server.Forms("refresh_token")); n != 1 {
@@ -277,7 +277,7 @@ func TestASignInThatIsOverIsOneCondition(t *testing.T) {
 	if err := k.Save(t.Context(), work, Token{Access: secret.New(access), Refresh: secret.New(refresh), ClientID: server.ClientID, Obtained: time.Now(), Expiry: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := k.Key(t.Context(), corp(server), work); err != nil || got.Reveal() != access {
+	if got, err := k.Key(t.Context(), corp(server), &work); err != nil || got.Reveal() != access {
 		t.Errorf("after another sign-in: %v", err)
 	}
 }
@@ -287,27 +287,27 @@ func TestRenewAfterARefusal(t *testing.T) {
 	st, old := signedIn(t, server, 30*time.Minute)
 	k := renewing(t, st)
 	p := corp(server)
-	fresh, err := k.Renew(t.Context(), p, work, old.Access)
+	fresh, err := k.Renew(t.Context(), p, &work, old.Access)
 	if err != nil || fresh.Equal(old.Access) {
 		t.Fatalf("got %v", err)
 	}
 	// A request that began before gets what is there by now.
-	if again, err := k.Renew(t.Context(), p, work, old.Access); err != nil || !again.Equal(fresh) {
+	if again, err := k.Renew(t.Context(), p, &work, old.Access); err != nil || !again.Equal(fresh) {
 		t.Errorf("got %v", err)
 	}
 	// A provider that refuses whatever it gets does not have it all renewed.
-	if _, err := k.Key(t.Context(), p, work); err != nil {
+	if _, err := k.Key(t.Context(), p, &work); err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {
-		if _, err := k.Renew(t.Context(), p, work, fresh); fault.As(err).Code != fault.ProviderKey {
+		if _, err := k.Renew(t.Context(), p, &work, fresh); fault.As(err).Code != fault.ProviderKey {
 			t.Errorf("got %v", err)
 		}
 	}
 	if n := len(server.Forms("refresh_token")); n != 1 {
 		t.Errorf("renewed %d times", n)
 	}
-	if _, err := k.Renew(t.Context(), p, proxy.Account{Provider: "corp", Name: "x"}, old.Access); fault.As(err).Code != fault.ProviderKey {
+	if _, err := k.Renew(t.Context(), p, &proxy.Account{Provider: "corp", Name: "x"}, old.Access); fault.As(err).Code != fault.ProviderKey {
 		t.Errorf("an API key: %v", err)
 	}
 }
@@ -337,7 +337,7 @@ func TestWhatIsNeverRenewed(t *testing.T) {
 			}
 			raw, _ := tok.Seal()
 			st.set(TokenName(work), raw.Reveal())
-			if _, err := renewing(t, st).Key(t.Context(), p, work); fault.As(err).Code != tc.want {
+			if _, err := renewing(t, st).Key(t.Context(), p, &work); fault.As(err).Code != tc.want {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
 		})
@@ -349,7 +349,7 @@ func TestWhatIsNeverRenewed(t *testing.T) {
 	looks.Locks = ""
 	st2, expired := signedIn(t, server, -time.Minute)
 	looks.Store = func() (Store, error) { return st2, nil }
-	if v, err := looks.Key(t.Context(), corp(server), work); err != nil || !v.Equal(expired.Access) || len(server.Forms("")) != 0 {
+	if v, err := looks.Key(t.Context(), corp(server), &work); err != nil || !v.Equal(expired.Access) || len(server.Forms("")) != 0 {
 		t.Errorf("a command that only looks: %v", err)
 	}
 }
@@ -384,7 +384,7 @@ func TestASignInThatChangesWhileItIsRenewed(t *testing.T) {
 			next := Token{Access: secret.New(access), Refresh: secret.New(refresh), ClientID: server.ClientID, Obtained: time.Now(), Expiry: time.Now().Add(time.Hour)}
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if _, err := k.Key(t.Context(), corp(server), work); err != nil {
+				if _, err := k.Key(t.Context(), corp(server), &work); err != nil {
 					t.Errorf("the request before it: %v", err)
 				}
 			})

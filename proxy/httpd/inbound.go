@@ -85,7 +85,7 @@ func newOutcome(r *http.Request, v *visitor, e *endpoint, model string) *outcome
 		ID: v.id, Dialect: e.dialect, Op: e.op, Model: model, Stream: e.stream, Header: r.Header, Query: v.query,
 		Tool: v.tool, Variant: e.variant, Began: began,
 	}
-	return &outcome{in: in, began: began, fault: panicked}
+	return &outcome{in: in, conn: connOf(r), began: began, fault: panicked}
 }
 
 // ask reads a request and takes it to a provider. What fails before there is a

@@ -51,6 +51,7 @@ func (m *Metrics) refused(code string) { m.faults.WithLabelValues(code).Inc() }
 // outcome gathers what became of one request.
 type outcome struct {
 	in        *proxy.Inbound
+	conn      *conn // the caller's, nil when it cannot gather
 	began     time.Time
 	firstByte time.Duration
 	reply     *proxy.Reply // nil when there is none

@@ -36,7 +36,7 @@ func (s *Server) writeRefusal(w http.ResponseWriter, in *proxy.Inbound, reply *p
 	copyHeader(h, reply.Header)
 	s.faultHeaders(h, reply.Fault)
 	// A caller that left needs no answer.
-	_ = writeWhole(w, reply.Status, reply.Native)
+	_ = writeWhole(w, nil, reply.Status, reply.Native)
 }
 
 // writeFault answers with an error in the caller's dialect.

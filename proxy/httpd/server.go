@@ -96,12 +96,13 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 		WriteTimeout:      stalled, // moved on by each write: a deadline left by one answer would cut the next on its connection
 		IdleTimeout:       set.KeepAlive,
 		MaxHeaderBytes:    256 << 10,
+		ConnContext:       withConn,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	s.mu.Lock()
 	s.servers = append(s.servers, srv)
 	s.mu.Unlock()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(gatheringListener{l}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

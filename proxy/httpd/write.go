@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"maps"
@@ -131,7 +132,7 @@ func copyHeader(h, from http.Header) {
 func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
 	copyHeader(w.Header(), reply.Header)
 	out.answering = true
-	if writeWhole(w, reply.Status, reply.Whole) != nil {
+	if writeWhole(w, out.conn, reply.Status, reply.Whole) != nil {
 		out.left()
 	}
 	out.took(in.Dialect, reply.Whole)
@@ -286,13 +287,16 @@ func (s *Server) writeAnswer(w http.ResponseWriter, in *proxy.Inbound, reply *pr
 		}
 	}
 	out.usage = answer.Usage
-	var jw jsondoc.Writer
+	jw := jsondoc.Writer{Buf: make([]byte, 0, 4<<10)}
 	c := callerFor(in, reply.Request)
 	dialect.For(in.Dialect).EncodeAnswer(&jw, answer, c)
 	if in.Dialect == proxy.OpenAIResponses {
 		s.items.KeepAnswer(c, jw.Bytes())
 	}
-	s.writeJSON(w, http.StatusOK, jw.Bytes())
+	w.Header()["Content-Type"] = []string{"application/json"}
+	if writeWhole(w, out.conn, http.StatusOK, jw.Bytes()) != nil {
+		out.left()
+	}
 }
 
 func (s *Server) writeCount(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply) {
@@ -326,19 +330,18 @@ func (s *Server) writeVectors(w http.ResponseWriter, in *proxy.Inbound, reply *p
 func (s *Server) writeJSON(w http.ResponseWriter, status int, b []byte) {
 	w.Header()["Content-Type"] = []string{"application/json"}
 	// A caller that left needs no answer.
-	_ = writeWhole(w, status, b)
+	_ = writeWhole(w, nil, status, b)
 }
 
 // writeWhole writes an answer that is at hand as a whole. The time the caller
 // has to take it begins here, however long the provider took. It is flushed, so
 // that the caller does not wait for what is noted about the request.
-func writeWhole(w http.ResponseWriter, status int, b []byte) error {
+func writeWhole(w http.ResponseWriter, c *conn, status int, b []byte) error {
 	rc := http.NewResponseController(w)
 	extend(rc, time.Time{})
+	c.gather(len(b))
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
 	w.WriteHeader(status)
-	if _, err := w.Write(b); err != nil {
-		return err
-	}
-	return rc.Flush()
+	_, err := w.Write(b)
+	return cmp.Or(err, rc.Flush(), c.send())
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // ownUse says whether the vendor's terms keep an account from other tools.
-func (s State) ownUse(a proxy.Account) bool {
+func (s *State) ownUse(a *proxy.Account) bool {
 	if !a.SignedIn() {
 		return false
 	}
@@ -16,7 +16,7 @@ func (s State) ownUse(a proxy.Account) bool {
 }
 
 // may says whether an account may serve the request at all.
-func (s State) may(a proxy.Account) bool {
+func (s *State) may(a *proxy.Account) bool {
 	if s.Account != "" && a.Label() != s.Account {
 		return false
 	}
@@ -25,7 +25,7 @@ func (s State) may(a proxy.Account) bool {
 
 // OwnUse says whether the terms of the way an account was connected keep it from
 // requests of other tools.
-func OwnUse(p *proxy.Provider, a proxy.Account) bool {
+func OwnUse(p *proxy.Provider, a *proxy.Account) bool {
 	w := p.Way(a.Connect)
 	return w != nil && w.OwnUse
 }
@@ -34,8 +34,8 @@ func OwnUse(p *proxy.Provider, a proxy.Account) bool {
 // that are not for tools behind them, so that what is read of a provider is read
 // by an account that tools have. The places of each provider stay its own.
 func Prefer(providers map[string]*proxy.Provider, accounts []proxy.Account) []proxy.Account {
-	s := State{Providers: providers}
-	weight := func(a proxy.Account) int {
+	s := &State{Providers: providers}
+	weight := func(a *proxy.Account) int {
 		switch {
 		case s.ownUse(a):
 			return 2
@@ -45,7 +45,7 @@ func Prefer(providers map[string]*proxy.Provider, accounts []proxy.Account) []pr
 		return 1
 	}
 	ordered := slices.Clone(accounts)
-	slices.SortStableFunc(ordered, func(a, b proxy.Account) int { return weight(a) - weight(b) })
+	slices.SortStableFunc(ordered, func(a, b proxy.Account) int { return weight(&a) - weight(&b) })
 	out := make([]proxy.Account, 0, len(accounts))
 	for _, a := range accounts {
 		i := slices.IndexFunc(ordered, func(o proxy.Account) bool { return o.Provider == a.Provider })

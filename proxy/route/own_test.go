@@ -29,7 +29,7 @@ func ownWorld(accounts []string, lists map[string][]string) State {
 // resolved is the answer of Resolve in one line: labels and models, or the code.
 func resolved(t *testing.T, model string, s State) string {
 	t.Helper()
-	found, err := Resolve(model, s)
+	found, err := Resolve(model, &s)
 	if err != nil {
 		return string(fault.As(err).Code)
 	}

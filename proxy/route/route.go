@@ -61,18 +61,18 @@ var homes = []struct{ prefix, provider string }{
 
 // Resolve gives the candidates for a model in the order to try them. The
 // error is a *fault.Error that says why there are none.
-func Resolve(model string, s State) ([]proxy.Candidate, error) {
-	if s.Account == "" && (s.Own || !slices.ContainsFunc(s.Accounts, s.ownUse)) {
+func Resolve(model string, s *State) ([]proxy.Candidate, error) {
+	if s.Account == "" && (s.Own || !slices.ContainsFunc(s.Accounts, func(a proxy.Account) bool { return s.ownUse(&a) })) {
 		return s.resolve(model)
 	}
-	all := s
-	s.Accounts = slices.DeleteFunc(slices.Clone(s.Accounts), func(a proxy.Account) bool { return !s.may(a) })
-	found, err := s.resolve(model)
+	some := *s
+	some.Accounts = slices.DeleteFunc(slices.Clone(s.Accounts), func(a proxy.Account) bool { return !s.may(&a) })
+	found, err := some.resolve(model)
 	if err == nil || s.Account != "" {
 		return found, err
 	}
 	// Would one of those that are not for tools have had it?
-	if kept, kerr := all.resolve(model); kerr == nil {
+	if kept, kerr := s.resolve(model); kerr == nil {
 		for _, c := range kept {
 			if s.ownUse(c.Account) {
 				return nil, fault.New(fault.OwnUseOnly, "%s would be served by the account %s alone, which is for KorProxy itself: %s",
@@ -84,7 +84,7 @@ func Resolve(model string, s State) ([]proxy.Candidate, error) {
 }
 
 // resolve is Resolve for accounts that all may serve.
-func (s State) resolve(model string) ([]proxy.Candidate, error) {
+func (s *State) resolve(model string) ([]proxy.Candidate, error) {
 	model = strings.TrimPrefix(strings.TrimSpace(model), "models/")
 	if model == "" {
 		return nil, fault.New(fault.InvalidField, "model: name the model to use, for instance provider/model")
@@ -117,16 +117,17 @@ func (s State) resolve(model string) ([]proxy.Candidate, error) {
 	return nil, s.unknown(model)
 }
 
-func sandbox(s State) proxy.Candidate {
+func sandbox(s *State) proxy.Candidate {
 	p := s.Providers["sandbox"]
-	return proxy.Candidate{Provider: p, Account: proxy.Account{Provider: p.ID, Name: "default"}, Model: p.Models[0]}
+	return proxy.Candidate{Provider: p, Account: &proxy.Account{Provider: p.ID, Name: "default"}, Model: &p.Models[0]}
 }
 
 // listed finds the accounts whose provider lists the model by this very id, or
 // by a dated id that begins with it.
-func (s State) listed(model string) []proxy.Candidate {
+func (s *State) listed(model string) []proxy.Candidate {
 	var exact, dated []proxy.Candidate
-	for _, a := range s.Accounts {
+	for i := range s.Accounts {
+		a := &s.Accounts[i]
 		p := s.Providers[a.Provider]
 		if p == nil || closed(p) != nil {
 			continue
@@ -134,7 +135,7 @@ func (s State) listed(model string) []proxy.Candidate {
 		models, _ := s.Listed(p.ID)
 		switch m, like := find(models, model); {
 		case m != nil:
-			exact = append(exact, proxy.Candidate{Provider: p, Account: a, Model: *m})
+			exact = append(exact, proxy.Candidate{Provider: p, Account: a, Model: m})
 		case like:
 			dated = append(dated, candidate(p, a, model))
 		}
@@ -159,7 +160,7 @@ func find(models []proxy.Model, id string) (exact *proxy.Model, dated bool) {
 
 // serves says whether an account of the provider is there and may have the
 // model, as far as is known.
-func (s State) serves(p *proxy.Provider, id string) bool {
+func (s *State) serves(p *proxy.Provider, id string) bool {
 	if closed(p) != nil || !slices.ContainsFunc(s.Accounts, func(a proxy.Account) bool { return a.Provider == p.ID }) {
 		return false
 	}
@@ -178,16 +179,16 @@ func datedForm(id, name string) bool {
 	return rest == "latest" || len(rest) >= 4 && strings.Trim(rest, "0123456789-") == ""
 }
 
-func candidate(p *proxy.Provider, a proxy.Account, id string) proxy.Candidate {
-	m := proxy.Model{ID: id, Provider: p.ID}
+func candidate(p *proxy.Provider, a *proxy.Account, id string) proxy.Candidate {
+	m := &proxy.Model{ID: id, Provider: p.ID}
 	if p.Describe != nil {
-		m = p.Describe(id)
+		*m = p.Describe(id)
 	}
 	return proxy.Candidate{Provider: p, Account: a, Model: m}
 }
 
 // named sends a model to the provider the caller named, listed or not.
-func (s State) named(p *proxy.Provider, id string) ([]proxy.Candidate, error) {
+func (s *State) named(p *proxy.Provider, id string) ([]proxy.Candidate, error) {
 	if err := closed(p); err != nil {
 		return nil, err
 	}
@@ -195,13 +196,14 @@ func (s State) named(p *proxy.Provider, id string) ([]proxy.Candidate, error) {
 		return []proxy.Candidate{sandbox(s)}, nil
 	}
 	var out []proxy.Candidate
-	for _, a := range s.Accounts {
+	for i := range s.Accounts {
+		a := &s.Accounts[i]
 		if a.Provider != p.ID {
 			continue
 		}
 		models, _ := s.Listed(p.ID)
 		if m, _ := find(models, id); m != nil {
-			out = append(out, proxy.Candidate{Provider: p, Account: a, Model: *m})
+			out = append(out, proxy.Candidate{Provider: p, Account: a, Model: m})
 		} else {
 			out = append(out, candidate(p, a, id))
 		}
@@ -225,7 +227,7 @@ func closed(p *proxy.Provider) error {
 
 // home sends a bare name to the vendor that made the model while its list is
 // not known.
-func (s State) home(model string) []proxy.Candidate {
+func (s *State) home(model string) []proxy.Candidate {
 	lower := strings.ToLower(model)
 	for _, h := range homes {
 		if !strings.HasPrefix(lower, h.prefix) {
@@ -244,7 +246,7 @@ func (s State) home(model string) []proxy.Candidate {
 
 // only sends a bare name to the one connected provider when it cannot be asked
 // what it has, and no other lists anything that the name could be a slip of.
-func (s State) only(model string) []proxy.Candidate {
+func (s *State) only(model string) []proxy.Candidate {
 	if !s.Asked || strings.Contains(model, "/") {
 		return nil
 	}
@@ -276,7 +278,7 @@ const (
 )
 
 // unknown is the error for a model nobody has, with the nearest names.
-func (s State) unknown(model string) error {
+func (s *State) unknown(model string) error {
 	type near struct {
 		name string
 		far  int

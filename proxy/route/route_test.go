@@ -81,7 +81,8 @@ func TestResolve(t *testing.T) {
 		{"the sandbox with any model behind it", "sandbox/gpt-5", []string{"openai/a"}, nil, []string{"sandbox/default/sandbox"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			found, err := Resolve(tc.model, world(tc.accounts, tc.lists))
+			s := world(tc.accounts, tc.lists)
+			found, err := Resolve(tc.model, &s)
 			var got []string
 			for _, c := range found {
 				got = append(got, c.Account.Label()+"/"+c.Model.ID)
@@ -100,11 +101,11 @@ func TestEverythingGoesToTheSandboxWithoutAnAccount(t *testing.T) {
 	s := world(nil, nil)
 	s.Sandbox = true
 	for _, model := range []string{"gpt-5", "whatever", "sandbox"} {
-		if found, err := Resolve(model, s); err != nil || !found[0].Provider.Sandbox {
+		if found, err := Resolve(model, &s); err != nil || !found[0].Provider.Sandbox {
 			t.Errorf("%s: got %v, %v", model, found, err)
 		}
 	}
-	if _, err := Resolve("openai/gpt-5", s); fault.As(err).Code != fault.NoAccount {
+	if _, err := Resolve("openai/gpt-5", &s); fault.As(err).Code != fault.NoAccount {
 		t.Errorf("a provider that was named: %v", err)
 	}
 }
@@ -112,7 +113,7 @@ func TestEverythingGoesToTheSandboxWithoutAnAccount(t *testing.T) {
 func TestWhatIsKnownOfAModelComesAlong(t *testing.T) {
 	s := world([]string{"openai/a"}, map[string][]string{"openai": {"gpt-5"}})
 	for model, context := range map[string]int64{"openai/gpt-5": 2000, "gpt-5": 2000, "openai/new": 1000} {
-		if found, err := Resolve(model, s); err != nil || found[0].Model.Context != context {
+		if found, err := Resolve(model, &s); err != nil || found[0].Model.Context != context {
 			t.Errorf("%s: got %+v, %v", model, found, err)
 		}
 	}
@@ -127,7 +128,7 @@ func TestTheNearestNamesAreTold(t *testing.T) {
 		"Claude-Opus-4.5":      "anthropic/claude-opus-4-5",
 		"nobody/claude-haiku4": "anthropic/claude-haiku-4-5",
 	} {
-		_, err := Resolve(model, s)
+		_, err := Resolve(model, &s)
 		if f := fault.As(err); f.Code != fault.UnknownModel || !strings.Contains(f.Message, "The nearest are "+want) || strings.Count(f.Message, ", ") != 2 {
 			t.Errorf("%s: got %v", model, err)
 		}
@@ -147,7 +148,7 @@ func TestADecisionIsQuick(t *testing.T) {
 	var took []time.Duration
 	for range 200 {
 		began := time.Now()
-		if _, err := Resolve("vendor/model-399", s); err != nil {
+		if _, err := Resolve("vendor/model-399", &s); err != nil {
 			t.Fatal(err)
 		}
 		took = append(took, time.Since(began))
@@ -161,7 +162,7 @@ func TestADecisionIsQuick(t *testing.T) {
 func TestNoGuessBeforeTheListsWereAskedFor(t *testing.T) {
 	s := world([]string{"mine/m"}, nil)
 	s.Asked = false
-	if found, err := Resolve("my-model", s); len(found) != 0 || err == nil {
+	if found, err := Resolve("my-model", &s); len(found) != 0 || err == nil {
 		t.Errorf("got %v, %v", found, err)
 	}
 }

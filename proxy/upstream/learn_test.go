@@ -43,8 +43,8 @@ func TestRefusedParameters(t *testing.T) {
 func TestLearning(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := newLearned(func() time.Time { return now })
-	to := &proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Model: proxy.Model{ID: "m", Policy: proxy.Policy{Drop: []string{"user"}}}}
-	other := &proxy.Candidate{Provider: to.Provider, Model: proxy.Model{ID: "other"}}
+	to := &proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Model: &proxy.Model{ID: "m", Policy: proxy.Policy{Drop: []string{"user"}}}}
+	other := &proxy.Candidate{Provider: to.Provider, Account: to.Account, Model: &proxy.Model{ID: "other"}}
 	refusal := func(status int, param, message string) *fault.Error {
 		return &fault.Error{Code: fault.UpstreamRefused, Status: status, Wire: &fault.Wire{Code: "unsupported_parameter", Param: param, Message: message}}
 	}
@@ -82,7 +82,7 @@ func TestLearning(t *testing.T) {
 
 func TestLearningWhatIsTakenInstead(t *testing.T) {
 	l := newLearned(time.Now)
-	to := &proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Model: proxy.Model{ID: "m"}}
+	to := &proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Model: &proxy.Model{ID: "m"}}
 	refusal := func(w fault.Wire) *fault.Error {
 		return &fault.Error{Code: fault.UpstreamRefused, Status: 400, Wire: &w}
 	}

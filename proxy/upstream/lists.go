@@ -97,7 +97,17 @@ func (l *Lists) Known(p *proxy.Provider) (models []proxy.Model, ok bool) {
 	if m, made := l.merged[p]; made {
 		return m, true
 	}
-	models = make([]proxy.Model, 0, len(e.Models)+len(p.Models))
+	models = merge(p, e)
+	if len(l.merged) > maxMerged {
+		clear(l.merged) // of configurations that are gone
+	}
+	l.merged[p] = models
+	return models, true
+}
+
+// merge adds the catalogue's models to a provider's own list.
+func merge(p *proxy.Provider, e listEntry) []proxy.Model {
+	models := make([]proxy.Model, 0, len(e.Models)+len(p.Models))
 	seen := map[string]bool{}
 	for _, m := range e.Models {
 		seen[m.ID] = true
@@ -108,11 +118,7 @@ func (l *Lists) Known(p *proxy.Provider) (models []proxy.Model, ok bool) {
 			models = append(models, m)
 		}
 	}
-	if len(l.merged) > maxMerged {
-		clear(l.merged) // of configurations that are gone
-	}
-	l.merged[p] = models
-	return models, true
+	return models
 }
 
 // described adds what the catalogue knows to what the provider lists. The
@@ -244,7 +250,7 @@ func (s *Sender) ListModels(ctx context.Context, p *proxy.Provider, a proxy.Acco
 	}
 	var all []proxy.Model
 	for page := 0; path != "" && page < maxPages; page++ {
-		doc, err := s.getJSON(ctx, p, a, join(baseURL(&proxy.Candidate{Provider: p, Account: a}, at), path, "", p), codec)
+		doc, err := s.getJSON(ctx, p, &a, join(baseURL(&proxy.Candidate{Provider: p, Account: &a}, at), path, "", p), codec)
 		if err != nil {
 			return nil, err
 		}
@@ -257,7 +263,7 @@ func (s *Sender) ListModels(ctx context.Context, p *proxy.Provider, a proxy.Acco
 	return all, nil
 }
 
-func (s *Sender) getJSON(ctx context.Context, p *proxy.Provider, a proxy.Account, url string, codec dialect.Codec) (*jsondoc.Doc, error) {
+func (s *Sender) getJSON(ctx context.Context, p *proxy.Provider, a *proxy.Account, url string, codec dialect.Codec) (*jsondoc.Doc, error) {
 	h := http.Header{"Accept": {"application/json"}}
 	if codec.Dialect() == proxy.AnthropicMessages {
 		h["Anthropic-Version"] = []string{"2023-06-01"}

@@ -72,7 +72,7 @@ func TestBeginStream(t *testing.T) {
 }
 
 func TestGeminiNamesAreEscaped(t *testing.T) {
-	to := &proxy.Candidate{Provider: &proxy.Provider{}, Model: proxy.Model{ID: "a b?key=x#y:z"}}
+	to := &proxy.Candidate{Provider: &proxy.Provider{}, Account: &proxy.Account{}, Model: &proxy.Model{ID: "a b?key=x#y:z"}}
 	at := proxy.Surface{Dialect: proxy.Gemini, BaseURL: "https://h"}
 	for op, want := range map[proxy.Op]string{
 		proxy.OpGenerate: "https://h/v1beta/models/a%20b%3Fkey=x%23y:z:generateContent",

@@ -8,7 +8,7 @@ import (
 // onPlan says whether an account pays by a ChatGPT plan. OpenAI serves those by
 // the Responses API alone, streamed, and takes fewer parameters
 // (developers.openai.com/siwc, token-sharing-open-source/models-and-inference).
-func onPlan(a proxy.Account) bool { return a.Connect == proxy.WayChatGPT }
+func onPlan(a *proxy.Account) bool { return a.Connect == proxy.WayChatGPT }
 
 // notOnPlan are the parameters that a plan's requests are refused for.
 var notOnPlan = map[string]bool{

@@ -68,7 +68,7 @@ func TestAPlanGetsWhatItTakes(t *testing.T) {
 			t.Cleanup(s.Close)
 			to := &proxy.Candidate{
 				Provider: &proxy.Provider{ID: "openai", Name: "OpenAI", Surfaces: []proxy.Surface{{Dialect: proxy.OpenAIResponses, BaseURL: p.URL + "/v1"}, {Dialect: proxy.OpenAIChat, BaseURL: p.URL + "/v1"}}, CountTokens: true},
-				Account:  proxy.Account{Provider: "openai", Name: "plan", Connect: proxy.WayChatGPT}, Model: proxy.Model{ID: "gpt-plan"},
+				Account:  &proxy.Account{Provider: "openai", Name: "plan", Connect: proxy.WayChatGPT}, Model: &proxy.Model{ID: "gpt-plan"},
 			}
 			in := &proxy.Inbound{ID: "1", Dialect: tc.dialect, Op: proxy.OpGenerate, Model: "openai/gpt-plan", Stream: tc.stream, Body: []byte(tc.body), ModelAt: [2]int{9, 26}, Own: true}
 			r, err := s.Send(t.Context(), in, to)

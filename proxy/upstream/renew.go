@@ -52,7 +52,7 @@ func (p *payload) twin() *payload { return &payload{pieces: p.pieces, size: p.si
 
 // signedOut tells the refusal of a sign-in's token from that of an API key: what
 // helps is another.
-func signedOut(err error, a proxy.Account) error {
+func signedOut(err error, a *proxy.Account) error {
 	var f *fault.Error
 	if !a.SignedIn() || !errors.As(err, &f) || f.Code != fault.ProviderKey {
 		return err

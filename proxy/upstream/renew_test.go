@@ -21,11 +21,11 @@ type freshKeys struct {
 	fails   *fault.Error
 }
 
-func (k *freshKeys) Key(context.Context, *proxy.Provider, proxy.Account) (secret.Value, error) {
+func (k *freshKeys) Key(context.Context, *proxy.Provider, *proxy.Account) (secret.Value, error) {
 	return secret.New("token-1-of-the-sign-in"), nil
 }
 
-func (k *freshKeys) Renew(_ context.Context, _ *proxy.Provider, _ proxy.Account, used secret.Value) (secret.Value, error) {
+func (k *freshKeys) Renew(_ context.Context, _ *proxy.Provider, _ *proxy.Account, used secret.Value) (secret.Value, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.renewed = append(k.renewed, used.Reveal())
@@ -54,7 +54,7 @@ func tryRenewal(t *testing.T, keys Keys, p *proxytest.Provider, d proxy.Dialect,
 	t.Cleanup(s.Close)
 	to := &proxy.Candidate{
 		Provider: &proxy.Provider{ID: "p", Name: "P", Auth: "x-api-key", Surfaces: []proxy.Surface{{Dialect: proxy.OpenAIChat, BaseURL: p.URL + "/v1"}}},
-		Account:  proxy.Account{Provider: "p", Name: "a", Connect: connect}, Model: proxy.Model{ID: "m"},
+		Account:  &proxy.Account{Provider: "p", Name: "a", Connect: connect}, Model: &proxy.Model{ID: "m"},
 	}
 	body := fmt.Sprintf(`{"model":"p/m","max_tokens":9,"messages":[{"role":"user","content":%q}]}`, strings.Repeat("x", padding))
 	return s.Send(t.Context(), &proxy.Inbound{ID: "1", Dialect: d, Op: proxy.OpGenerate, Model: "p/m", Body: []byte(body), ModelAt: [2]int{9, 14}}, to)

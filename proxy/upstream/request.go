@@ -72,7 +72,7 @@ func endToEnd(h http.Header) http.Header {
 }
 
 // authorize puts the account's key where the provider looks for it.
-func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider, a proxy.Account) (secret.Value, error) {
+func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider, a *proxy.Account) (secret.Value, error) {
 	maps.Copy(h, p.Headers)
 	h["User-Agent"] = []string{s.userAgent}
 	if p.Auth == "none" && !a.SignedIn() {
@@ -91,7 +91,7 @@ func (s *Sender) authorize(ctx context.Context, h http.Header, p *proxy.Provider
 
 // putKey puts a key where the provider looks for it. A token of a sign-in is a
 // bearer token, whatever the provider's API keys travel in.
-func putKey(h http.Header, p *proxy.Provider, a proxy.Account, key secret.Value) {
+func putKey(h http.Header, p *proxy.Provider, a *proxy.Account, key secret.Value) {
 	switch v := key.Reveal(); {
 	case v == "":
 	case p.Auth == "bearer" || p.Auth == "" || a.SignedIn():

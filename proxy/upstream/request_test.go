@@ -22,14 +22,14 @@ import (
 // oneKey is the key of every account, "" for none.
 type oneKey string
 
-func (k oneKey) Key(context.Context, *proxy.Provider, proxy.Account) (secret.Value, error) {
+func (k oneKey) Key(context.Context, *proxy.Provider, *proxy.Account) (secret.Value, error) {
 	if k == "" {
 		return secret.Value{}, fault.New(fault.KeyNotStored, "no key")
 	}
 	return secret.New(string(k)), nil
 }
 
-func (k oneKey) Renew(context.Context, *proxy.Provider, proxy.Account, secret.Value) (secret.Value, error) {
+func (k oneKey) Renew(context.Context, *proxy.Provider, *proxy.Account, secret.Value) (secret.Value, error) {
 	return secret.Value{}, fault.New(fault.ProviderKey, "an API key cannot be renewed")
 }
 
@@ -61,7 +61,7 @@ func TestAuthorize(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.provider.Headers = http.Header{"X-Title": {"KorProxy"}}
 			h := http.Header{}
-			_, err := testSender(t, tc.key, Options{}).authorize(t.Context(), h, &tc.provider, proxy.Account{})
+			_, err := testSender(t, tc.key, Options{}).authorize(t.Context(), h, &tc.provider, &proxy.Account{})
 			if tc.code != "" {
 				if fault.As(err).Code != tc.code {
 					t.Errorf("got %v", err)
@@ -156,12 +156,12 @@ func TestAnAccountsOwnBase(t *testing.T) {
 		{Dialect: proxy.OpenAIResponses, BaseURL: "https://api.example/v1"},
 		{Dialect: proxy.AnthropicMessages, BaseURL: "https://api.example/anthropic"},
 	}}
-	to := &proxy.Candidate{Provider: p, Account: proxy.Account{BaseURL: "https://eu.example/root/v1"}}
+	to := &proxy.Candidate{Provider: p, Account: &proxy.Account{BaseURL: "https://eu.example/root/v1"}}
 	for i, want := range []string{"https://eu.example/root/v1", "https://eu.example/root/v1", "https://eu.example/anthropic"} {
 		if got := baseURL(to, p.Surfaces[i]); got != want {
 			t.Errorf("%s: got %s, want %s", p.Surfaces[i].Dialect, got, want)
 		}
-		if got := baseURL(&proxy.Candidate{Provider: p}, p.Surfaces[i]); got != p.Surfaces[i].BaseURL {
+		if got := baseURL(&proxy.Candidate{Provider: p, Account: &proxy.Account{}}, p.Surfaces[i]); got != p.Surfaces[i].BaseURL {
 			t.Errorf("without its own: got %s", got)
 		}
 	}

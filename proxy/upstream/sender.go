@@ -16,10 +16,10 @@ import (
 // Keys gives the secret of an account.
 type Keys interface {
 	// Key returns a *fault.Error with code KeyNotStored when there is none.
-	Key(ctx context.Context, p *proxy.Provider, a proxy.Account) (secret.Value, error)
+	Key(ctx context.Context, p *proxy.Provider, a *proxy.Account) (secret.Value, error)
 	// Renew gives a fresh key after the provider refused used with a 401. For
 	// accounts whose key cannot be renewed it returns a *fault.Error.
-	Renew(ctx context.Context, p *proxy.Provider, a proxy.Account, used secret.Value) (secret.Value, error)
+	Renew(ctx context.Context, p *proxy.Provider, a *proxy.Account, used secret.Value) (secret.Value, error)
 }
 
 // Options are what a Sender works by. They may change while requests run; each
