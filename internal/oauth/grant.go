@@ -118,6 +118,10 @@ func (c *Client) Grant(ctx context.Context, e Endpoint, form url.Values) (Reply,
 	if reply.Access.Empty() {
 		return Reply{}, fault.New(fault.SignInAnswer, "%v without an access token", a)
 	}
+	if reply.Type != "" && !strings.EqualFold(reply.Type, "bearer") {
+		// RFC 6749 section 7.1: a token of a type that is not known is not to be used.
+		return Reply{}, fault.New(fault.SignInAnswer, "%v with a token of the type %q, which is not a bearer token", a, clip(reply.Type))
+	}
 	reply.Skew = a.skew
 	return reply, nil
 }

@@ -81,7 +81,8 @@ func (k *keyring) Get(ctx context.Context, name string) (Value, error) {
 
 // Set lists the name before it stores the secret, so that a crash in between
 // leaves a name without a secret and never a secret nobody knows of. A keyring
-// that refuses leaves no name: it would hide a secret that the file has.
+// that refuses leaves no name: it would hide a secret that the file has. One that
+// does not answer in time may still store it, so the name stays.
 func (k *keyring) Set(ctx context.Context, name string, v Value) error {
 	if err := checkSet(name, v); err != nil {
 		return err
@@ -95,7 +96,7 @@ func (k *keyring) Set(ctx context.Context, name string, v Value) error {
 			}
 		}
 		err := k.call(ctx, func() error { return oskeyring.Set(keyringService, name, v.Reveal()) })
-		if err != nil && added {
+		if err != nil && added && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			delete(names, name)
 			return errors.Join(err, k.saveNames(names))
 		}

@@ -121,7 +121,7 @@ func googleFault(a proxy.Account, c Credentials, err error) *fault.Error {
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused) && (refused.ErrorCode == "invalid_grant" || refused.ErrorCode == "invalid_client"):
-		return fault.New(fault.SignedOut, "Google no longer takes %s of the account %s: %s %s", c.File, a.Label(), refused.ErrorCode, refused.ErrorDescription)
+		return fault.New(fault.SignedOut, "Google no longer takes %s of the account %s: %s %s", c.File, a.Label(), refused.ErrorCode, words(&fault.Error{Message: refused.ErrorDescription}))
 	case errors.As(err, &refused) && refused.Response != nil:
 		return fault.New(fault.RefreshFailed, "Google answered %d when asked for a token of the account %s", refused.Response.StatusCode, a.Label())
 	case c.File == "":
