@@ -10,7 +10,7 @@ FUZZTIME      ?= 60s
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build run test unit clients lint fmt generate check bench fuzz dist clean
+.PHONY: build run test unit clients lint fmt generate check bench simulate fuzz dist clean
 
 build: ## builds bin/korproxy
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/korproxy ./cmd/korproxy
@@ -40,6 +40,9 @@ check: lint generate test ## and nothing generated may have changed
 
 bench: ## prints ratios against a bare reverse proxy
 	$(GO) run ./bench
+
+simulate: ## prints what each routing strategy makes of the same day
+	$(GO) test ./bench -run TestSimulatedDay -v -count=1
 
 fuzz: ## each target for FUZZTIME
 	./test/fuzz $(FUZZTIME)

@@ -30,8 +30,9 @@ var mayImport = map[string][]string{
 	"proxy/account/signin":      {"proxy", "proxy/account", "internal/fault", "internal/oauth", "internal/secret"},
 	"proxy/dialect":             {"proxy", "internal/fault"},
 	"proxy/httpd":               {"proxy", "proxy/dialect", "internal/fault", "internal/secret"},
-	"proxy/route":               {"proxy", "internal/fault"},
+	"proxy/route":               {"proxy", "internal/config", "internal/fault"},
 	"proxy/upstream":            {"proxy", "proxy/dialect", "internal/config", "internal/fault", "internal/secret"},
+	"proxy/usage":               {"proxy", "internal/fault", "internal/store"},
 	"proxy/proxytest":           {},
 	"internal/atomicfile":       {},
 	"internal/config":           {"internal/fault"},
@@ -40,6 +41,7 @@ var mayImport = map[string][]string{
 	"internal/oauth":            {"internal/fault", "internal/secret"},
 	"internal/oauth/oauthtest":  {},
 	"internal/secret":           {"internal/fault"},
+	"internal/store":            {},
 }
 
 var leaves = []string{"internal/jsondoc", "internal/atomicfile"}

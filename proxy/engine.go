@@ -30,6 +30,30 @@ type Inbound struct {
 	// for tools. Account pins it to one account, by its label.
 	Own     bool
 	Account string
+
+	Class     Class
+	Profile   string // that was asked for; "" leaves it to the tool, the workspace and the user
+	Workspace string // absolute folder, "" unknown
+	Tokens    int64  // of the input, estimated from sizes
+	MaxTokens int64  // of the answer, 0 not said
+	// Inspector looks into the body; see Inspect.
+	Inspector func(in *Inbound) Inspection
+
+	// The Engine writes down what it decided and tried.
+	Decision *Decision
+	Attempts []Attempt
+
+	inspected bool
+	inspect   Inspection
+}
+
+// Inspect looks into the body, once. It is for the goroutine that routes.
+func (in *Inbound) Inspect() Inspection {
+	if !in.inspected && in.Inspector != nil {
+		in.inspect = in.Inspector(in)
+	}
+	in.inspected = true
+	return in.inspect
 }
 
 // Reply is a provider's answer before any of it reached the caller. Exactly
@@ -62,7 +86,8 @@ type Reply struct {
 	Repair    string
 	Losses    []Loss
 
-	close func()
+	close  func()
+	health Health // counts the request as under way until Close
 }
 
 // Watch follows a stream that is passed on unread. It never holds it up.
@@ -105,6 +130,10 @@ func (r *Reply) Close() {
 		r.close = nil
 		f()
 	}
+	if h := r.health; h != nil {
+		r.health = nil
+		h.Leave(r.Candidate)
+	}
 }
 
 // Router chooses where a request may go.
@@ -112,7 +141,7 @@ type Router interface {
 	// Route gives the candidates in the order to try them, or a *fault.Error
 	// that says why there are none. It may wait a moment for a list of models
 	// that is being read.
-	Route(ctx context.Context, in *Inbound) ([]Candidate, error)
+	Route(ctx context.Context, in *Inbound) (*Decision, error)
 }
 
 // Sender sends a request to one candidate.
@@ -132,73 +161,10 @@ type Health interface {
 	Note(in *Inbound, to *Candidate, f *fault.Error)
 	// Told takes what a provider said of an account's limits.
 	Told(to *Candidate, limits []Limit)
-	// Order puts accounts that will most likely refuse behind the others of their
-	// provider. None is left out: what is known of them may be old.
-	Order(candidates []Candidate)
-}
-
-// Engine takes requests through their candidates.
-type Engine struct {
-	Router Router
-	Sender Sender
-	Health Health // may be nil
-}
-
-// Do gives the first good answer. Only failures before the first byte of an
-// answer move on to the next candidate; what comes later is the caller's to
-// see. The Reply of the last candidate is returned with its Fault.
-func (e *Engine) Do(ctx context.Context, in *Inbound) (*Reply, error) {
-	candidates, err := e.Router.Route(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	if e.Health != nil && len(candidates) > 1 {
-		e.Health.Order(candidates)
-	}
-	var reply *Reply
-	for i := range candidates {
-		to := &candidates[i]
-		if reply != nil {
-			reply.Close()
-		}
-		reply, err = e.Sender.Send(ctx, in, to)
-		if ctx.Err() != nil {
-			if reply != nil {
-				reply.Close()
-			}
-			return nil, &fault.Error{Code: fault.CallerLeft, Message: "the caller left", Err: context.Cause(ctx)}
-		}
-		if err != nil {
-			// Whose failure it was stays known.
-			reply = &Reply{Candidate: to, Fault: fault.As(err)}
-		}
-		if e.Health != nil {
-			e.tell(in, reply)
-		}
-		if reply.Fault == nil || !moveOn(reply.Fault) {
-			return reply, nil
-		}
-	}
-	return reply, nil
-}
-
-// tell lets Health know of an attempt.
-func (e *Engine) tell(in *Inbound, reply *Reply) {
-	if len(reply.Limits) > 0 {
-		e.Health.Told(reply.Candidate, reply.Limits)
-	}
-	if !reply.Streams() {
-		e.Health.Note(in, reply.Candidate, reply.Fault)
-	}
-}
-
-// moveOn says whether another account may serve what this one did not. A
-// request found invalid stays so, and a refusal for policy must not be dodged.
-func moveOn(f *fault.Error) bool {
-	switch c := f.Class(); c {
-	case fault.Auth, fault.Permission, fault.Quota:
-		return true
-	default:
-		return c.Retryable()
-	}
+	// Enter and Leave count the requests under way. The answer of a stream is
+	// under way until it is closed.
+	Enter(to *Candidate)
+	Leave(to *Candidate)
+	// Holds is told that the account now holds the prompt cache of a conversation.
+	Holds(prefix uint64, to *Candidate)
 }

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +18,11 @@ type fixedRoute struct {
 	err error
 }
 
-func (r fixedRoute) Route(context.Context, *proxy.Inbound) ([]proxy.Candidate, error) {
-	return r.to, r.err
+func (r fixedRoute) Route(context.Context, *proxy.Inbound) (*proxy.Decision, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &proxy.Decision{Candidates: r.to}, nil
 }
 
 // outcomes is a sender with one outcome per candidate, by account: a code that
@@ -144,8 +148,11 @@ func TestReplyClosesOnceInReverse(t *testing.T) {
 	}
 }
 
-// ward is a Health that writes down what it hears, and has the last first.
-type ward struct{ heard []string }
+// ward is a Health that writes down what it hears.
+type ward struct {
+	heard []string
+	under int // requests under way
+}
 
 func (w *ward) Note(_ *proxy.Inbound, to *proxy.Candidate, f *fault.Error) {
 	line := to.Account.Name + " ok"
@@ -159,12 +166,17 @@ func (w *ward) Told(to *proxy.Candidate, limits []proxy.Limit) {
 	w.heard = append(w.heard, to.Account.Name+" has "+limits[0].Name)
 }
 
-func (w *ward) Order(c []proxy.Candidate) { slices.Reverse(c) }
+func (w *ward) Enter(*proxy.Candidate) { w.under++ }
+func (w *ward) Leave(*proxy.Candidate) { w.under-- }
+
+func (w *ward) Holds(prefix uint64, to *proxy.Candidate) {
+	w.heard = append(w.heard, fmt.Sprintf("%s holds %d", to.Account.Name, prefix))
+}
 
 func TestEngineTellsHealthOfEachAttempt(t *testing.T) {
 	s := &outcomes{of: map[string]string{"a": "!" + string(fault.UpstreamNetwork), "b": string(fault.QuotaExhausted), "c": "ok"}}
 	w := &ward{}
-	e := &proxy.Engine{Router: candidates("c", "b", "a"), Sender: s, Health: w}
+	e := &proxy.Engine{Router: candidates("a", "b", "c"), Sender: s, Health: w}
 	if reply, err := e.Do(t.Context(), &proxy.Inbound{}); err != nil || reply.Fault != nil {
 		t.Fatalf("got %+v, %v", reply, err)
 	}

@@ -29,6 +29,8 @@ type Provider struct {
 	Quirks      []string
 	KeyEnv      []string // environment variables that may hold the key
 	Models      []Model  // known without asking
+	Fast        string   // what the built-in alias fast means here, "" none
+	Smart       string   // and the alias smart
 	Ways        []Way    // to connect it beside an API key, the preferred one first
 	// Describe says what the catalogue knows of a model by its id; nil when
 	// there is no catalogue row.
@@ -233,6 +235,18 @@ type Candidate struct {
 	Provider *Provider
 	Account  *Account
 	Model    *Model // Model.ID is the upstream's id
+	// Standing is how the account fared when the decision was made.
+	Standing Standing
+	// Patience bounds what is waited for; nil takes the settings for all.
+	Patience *Patience
+	// Strict is whether losses are refused; nil takes the setting for all.
+	Strict *bool
+}
+
+// Patience is how long a provider may be silent; 0 takes the setting for all.
+type Patience struct {
+	FirstByte time.Duration
+	Idle      time.Duration
 }
 
 // Origin is the maker of what the candidate answers.

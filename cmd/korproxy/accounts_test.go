@@ -107,7 +107,7 @@ func TestARevokedKeyIsRefusedByARunningDaemon(t *testing.T) {
 	if a.Status != 401 || a.Header.Get("X-Korproxy-Error") != "KP-AUTH-002" {
 		t.Errorf("the revoked key is answered with %d %s", a.Status, a.Body)
 	}
-	key, err := d.app.localKey(t.Context(), p, "test", false)
+	key, err := d.app.localKey(t.Context(), p, httpd.KeyWanted{Tool: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,6 +57,9 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		if json.Unmarshal(b, &e) != nil || e.Code == "" {
 			return fmt.Errorf("the daemon answered %s", resp.Status)
 		}
+		if len(e.Problems) > 0 {
+			return configProblems(e.Problems)
+		}
 		return &fault.Error{Code: fault.Code(e.Code), Message: e.Detail, Status: e.Status}
 	}
 	if out == nil {
@@ -66,6 +69,16 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("reading the daemon's answer: %w", err)
 	}
 	return nil
+}
+
+// configProblems are what the daemon found in a configuration, as if it had
+// been read here.
+func configProblems(list []httpd.Problem) config.Problems {
+	var out config.Problems
+	for _, p := range list {
+		out = append(out, config.Problem{Code: p.Code, Key: p.Key, File: p.File, Line: p.Line, Col: p.Col, Message: p.Message, Fix: p.Fix})
+	}
+	return out
 }
 
 func (c *client) status(ctx context.Context) (httpd.Status, error) {

@@ -55,8 +55,24 @@ func (a *app) configCheck(args []string) error {
 	if len(files) == 0 {
 		text = "there is no configuration file, and none is needed"
 	}
-	a.say(map[string]any{"ok": true, "files": files, "problems": []string{}}, "%s", text)
+	warnings := loaded.Warnings
+	if warnings == nil {
+		warnings = config.Problems{}
+	}
+	a.say(map[string]any{"ok": true, "files": files, "problems": []string{}, "warnings": warnings}, "%s", text+listWarnings(warnings))
 	return nil
+}
+
+// listWarnings are the lines of what is valid but does nothing.
+func listWarnings(ws config.Problems) string {
+	var b strings.Builder
+	for _, w := range ws {
+		b.WriteString("\nwarning: " + w.Error())
+		if w.Fix != "" {
+			b.WriteString("\n  " + w.Fix)
+		}
+	}
+	return b.String()
 }
 
 func (a *app) configExplain(args []string) error {

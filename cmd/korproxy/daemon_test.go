@@ -130,7 +130,7 @@ func (d *running) resume(t *testing.T) {
 		}
 	}
 	d.URL = st.Address
-	key, err := d.app.localKey(t.Context(), p, "test", false)
+	key, err := d.app.localKey(t.Context(), p, httpd.KeyWanted{Tool: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // keys tell them apart.
 func twoAccounts(t *testing.T, dialect string, p *proxytest.Provider) *running {
 	t.Helper()
-	return startDaemon(t, providerTOML("prov", dialect, p)+
+	return startDaemon(t, "[healing]\nretries = 0\n"+providerTOML("prov", dialect, p)+
 		"[[accounts]]\nprovider = \"prov\"\nname = \"first\"\napi_key_env = \"FIRST\"\n"+
 		"[[accounts]]\nprovider = \"prov\"\nname = \"second\"\napi_key_env = \"SECOND\"\n",
 		"FIRST=sk-first", "SECOND=sk-second")
@@ -56,7 +56,7 @@ func TestAnotherAccountAnswers(t *testing.T) {
 						if sum, err := proxytest.Summarize(from, a.Body); a.Status != 200 || err != nil || sum.Text != "Hello wörld again" {
 							t.Errorf("got %d %+v, %v: %s", a.Status, sum, err, a.Body)
 						}
-						if a.Header.Get("X-Korproxy-Route") != "prov/second/m" || a.Header.Get("X-Korproxy-Error") != "" {
+						if a.Header.Get("X-Korproxy-Route") != "prov/second/m; attempt=2" || a.Header.Get("X-Korproxy-Error") != "" {
 							t.Errorf("the answer's headers are %v", a.Header)
 						}
 						if len(seen) != 2 || !carries(seen[0], "sk-first") || !carries(seen[1], "sk-second") || string(seen[0].Body) != string(seen[1].Body) {

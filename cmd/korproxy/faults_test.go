@@ -152,7 +152,7 @@ func TestEveryTroubleOfAProvider(t *testing.T) {
 		pl := all[planned.FindString(s.Path+string(s.Body))]
 		return pl.reply(pl.to, pl.stream)
 	})
-	toml := ""
+	toml := "[healing]\nretries = 0\n"
 	for _, d := range fiveDialects {
 		toml += providerTOML("to-"+d, d, p) + "[[accounts]]\nprovider = \"to-" + d + "\"\napi_key_env = \"THE_KEY\"\n"
 	}

@@ -42,9 +42,16 @@ type gateway struct {
 	stop    func()
 	open    func() int64
 	log     *slog.Logger
+	turn    atomic.Uint64 // counts requests, for groups that take turns
+	folders workspaces
+	manage  manager
+	books   books
 
 	state   atomic.Pointer[snapshot]
 	address atomic.Pointer[string]
+	// distress is why the daemon started on the last good configuration, nil when
+	// it did not: safe mode is on then.
+	distress atomic.Pointer[string]
 
 	mu       sync.Mutex // guards problems
 	problems []httpd.Problem
@@ -56,6 +63,9 @@ type snapshot struct {
 	providers map[string]*proxy.Provider
 	accounts  []proxy.Account
 	connected bool
+	table     *route.Table
+	profile   string // the workspace's, "" when it names none
+	strict    *bool  // the workspace's
 }
 
 func newGateway(paths config.Paths, getenv func(string) string, first *config.Loaded, log *slog.Logger, stop func()) *gateway {
@@ -65,10 +75,10 @@ func newGateway(paths config.Paths, getenv func(string) string, first *config.Lo
 		Getenv: getenv, Store: func() (account.Store, error) { return store(), nil },
 		Locks: filepath.Join(paths.StateDir, "locks"), Agent: "KorProxy/" + Version(), Log: log,
 	}
-	g.use(first)
 	g.sender = upstream.NewSender(Version(), g.keys, g.options, log)
 	g.lists = upstream.NewLists(g.sender, filepath.Join(paths.StateDir, "models.json"), log)
-	g.engine = &proxy.Engine{Router: g, Sender: g.sender, Health: g.health}
+	g.use(first)
+	g.engine = &proxy.Engine{Router: g, Sender: g.sender, Health: g.health, Healing: g.healing}
 	g.facts = upstream.NewModelFacts(modelDataFile(paths), log)
 	return g
 }
@@ -76,6 +86,7 @@ func newGateway(paths config.Paths, getenv func(string) string, first *config.Lo
 // use makes a configuration the current one.
 func (g *gateway) use(c *config.Loaded) {
 	s := newSnapshot(c, g.keys)
+	s.compile(g.lists)
 	g.state.Store(s)
 	g.health.Keep(s.accounts)
 }
@@ -109,39 +120,6 @@ func (g *gateway) settings() httpd.Settings {
 		RequireKey: c.Local.RequireKey, AllowedHosts: c.Local.AllowedHosts, BodyLimit: c.Limits.BodyBytes,
 		HeaderTimeout: c.Limits.HeaderTimeout, KeepAlive: c.Limits.KeepAliveTimeout,
 	}
-}
-
-func (s *snapshot) route(l *upstream.Lists) route.State {
-	return route.State{
-		Providers: s.providers, Accounts: s.accounts, Sandbox: !s.connected,
-		Listed: func(id string) ([]proxy.Model, bool) {
-			p := s.providers[id]
-			if p == nil {
-				return nil, false
-			}
-			return l.Known(p)
-		},
-	}
-}
-
-// Route implements proxy.Router. A model that no list holds yet may be in one
-// that is still being read.
-func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) ([]proxy.Candidate, error) {
-	s := g.state.Load()
-	state := s.route(g.lists)
-	state.Own, state.Account = in.Own, in.Account
-	found, err := route.Resolve(in.Model, &state)
-	if f := new(fault.Error); !errors.As(err, &f) || f.Code != fault.UnknownModel {
-		return found, err
-	}
-	select {
-	case <-g.lists.Refresh(s.providers, s.accounts):
-	case <-time.After(listPatience):
-	case <-ctx.Done():
-		return found, err
-	}
-	state.Asked = true
-	return route.Resolve(in.Model, &state)
 }
 
 // Models implements httpd.Models.
@@ -192,12 +170,11 @@ func (g *gateway) Model(ctx context.Context, name string) (proxy.Model, error) {
 			return m, nil
 		}
 	}
-	state := g.state.Load().route(g.lists)
-	found, err := route.Resolve(name, &state)
+	d, err := g.Route(ctx, &proxy.Inbound{Model: name, Op: proxy.OpGenerate, Class: proxy.ClassOther})
 	if err != nil {
 		return proxy.Model{}, err
 	}
-	m := *found[0].Model
+	m := *d.Candidates[0].Model
 	m.ID = name
 	return m, nil
 }
@@ -208,6 +185,7 @@ func (g *gateway) Status(ctx context.Context) httpd.Status {
 	g.mu.Lock()
 	problems := append([]httpd.Problem{}, g.problems...)
 	g.mu.Unlock()
+	problems = append(problems, g.ledgerProblems()...)
 	ctx, cancel := context.WithTimeout(ctx, keyringPatience)
 	defer cancel()
 	problems = append(problems, accountProblems(accountRows(ctx, s, g.keys, g.health), func(r httpd.AccountInfo) bool {
@@ -229,6 +207,7 @@ func (g *gateway) Status(ctx context.Context) httpd.Status {
 	if len(problems) > 0 {
 		st.State = "degraded"
 	}
+	g.noteRouting(&st)
 	return st
 }
 
@@ -264,6 +243,7 @@ func (g *gateway) report(err error) {
 
 // Close lets go of what the gateway holds.
 func (g *gateway) Close() {
+	g.closeLedger()
 	g.lists.Close()
 	g.sender.Close()
 	g.keys.Close()

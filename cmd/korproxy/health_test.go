@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,15 @@ func TestFailuresBecomeStates(t *testing.T) {
 					t.Errorf("problems: %+v", problems)
 				}
 				p.On("", good(tc.dialect, false))
-				d.post(path, body)
+				asked := len(p.Seen())
+				a := d.post(path, body)
+				if tc.wait > 0 { // the provider asked for a pause, and gets it
+					wait, err := strconv.Atoi(a.Header.Get("Retry-After"))
+					if err != nil || time.Duration(wait)*time.Second > tc.wait || len(p.Seen()) != asked || a.Header.Get("X-Korproxy-Error") != tc.code {
+						t.Errorf("while it is paused: %d %v %s, asked %d times", a.Status, a.Header, a.Body, len(p.Seen())-asked)
+					}
+					return
+				}
 				if got := d.accounts()["first"]; got.State != "available" || got.Message != "" {
 					t.Errorf("after another good answer: %+v", got)
 				}

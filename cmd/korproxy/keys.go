@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,19 +16,25 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	var tool string
-	var admin bool
+	var want httpd.KeyWanted
 	c := &cobra.Command{
-		Use: "key (--tool NAME | --admin)", Short: "Print the local key of a tool, made when there is none", Args: cobra.NoArgs,
+		Use: "key (--tool NAME [--workspace DIR] [--profile NAME] | --admin)", Short: "Print the local key of a tool, made when there is none", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (tool == "") != admin {
+			if (want.Tool == "") != want.Admin {
 				return fault.New(fault.Usage, "name the tool with --tool NAME, or ask for the --admin key")
+			}
+			if want.Workspace != "" {
+				folder, err := filepath.Abs(config.ExpandHome(want.Workspace))
+				if err != nil {
+					return fault.New(fault.Usage, "the workspace cannot be found: %w", err)
+				}
+				want.Workspace = folder
 			}
 			p, err := a.paths()
 			if err != nil {
 				return err
 			}
-			key, err := a.localKey(cmd.Context(), p, tool, admin)
+			key, err := a.localKey(cmd.Context(), p, want)
 			if err != nil {
 				return err
 			}
@@ -34,15 +42,17 @@ func (a *app) keyCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&tool, "tool", "", "name of the tool, such as claude-code")
-	c.Flags().BoolVar(&admin, "admin", false, "the key of the management API")
+	c.Flags().StringVar(&want.Tool, "tool", "", "name of the tool, such as claude-code")
+	c.Flags().BoolVar(&want.Admin, "admin", false, "the key of the management API")
+	c.Flags().StringVar(&want.Workspace, "workspace", "", "the folder that requests with this key are about; each has a key of its own")
+	c.Flags().StringVar(&want.Profile, "profile", "", "the profile of requests with this key")
 	return c
 }
 
 // localKey asks the daemon for a key, or makes it when none runs.
-func (a *app) localKey(ctx context.Context, p config.Paths, tool string, admin bool) (httpd.Key, error) {
+func (a *app) localKey(ctx context.Context, p config.Paths, want httpd.KeyWanted) (httpd.Key, error) {
 	var key httpd.Key
-	err := newClient(p).call(ctx, http.MethodPost, "/keys", map[string]any{"tool": tool, "admin": admin}, &key)
+	err := newClient(p).call(ctx, http.MethodPost, "/keys", want, &key)
 	if !notRunning(err) {
 		return key, err
 	}
@@ -53,13 +63,13 @@ func (a *app) localKey(ctx context.Context, p config.Paths, tool string, admin b
 	if err != nil {
 		return key, err
 	}
-	return keys.For(tool, admin)
+	return keys.Make(httpd.Key{Tool: want.Tool, Admin: want.Admin, Workspace: want.Workspace, Profile: want.Profile})
 }
 
 func (a *app) keysCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Manage the local keys that tools use"}
 	create := a.keyCommand()
-	create.Use = "create (--tool NAME | --admin)"
+	create.Use = "create (--tool NAME [--workspace DIR] [--profile NAME] | --admin)"
 	c.AddCommand(a.keysList(), create, a.keysRevoke())
 	return c
 }
@@ -97,6 +107,12 @@ func (a *app) keysList() *cobra.Command {
 				if k.Admin {
 					may = "manage"
 				}
+				if k.Profile != "" {
+					may += " in profile " + k.Profile
+				}
+				if k.Workspace != "" {
+					may += " for " + k.Workspace
+				}
 				table = append(table, []string{k.Tool, k.Key, k.Created.Local().Format(time.DateTime), may})
 			}
 			a.table(table)
@@ -125,7 +141,11 @@ func (a *app) keysRevoke() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say(gone, "revoked the key %s of %s", gone.Key, gone.Tool)
+			text := "revoked the key %s of %s"
+			if n := len(gone.Also); n > 0 {
+				text += fmt.Sprintf(", and %d more of it", n)
+			}
+			a.say(gone, text, gone.Key, gone.Tool)
 			return nil
 		},
 	}
@@ -135,12 +155,12 @@ func (a *app) keysRevoke() *cobra.Command {
 
 // revoke asks the daemon, for which the key then ends at once, or edits the
 // file when none runs.
-func (a *app) revoke(ctx context.Context, p config.Paths, tool string, admin bool) (httpd.KeyInfo, error) {
+func (a *app) revoke(ctx context.Context, p config.Paths, tool string, admin bool) (httpd.RevokedKey, error) {
 	q := url.Values{"tool": {tool}}
 	if admin {
 		q = url.Values{"admin": {"true"}}
 	}
-	var gone httpd.KeyInfo
+	var gone httpd.RevokedKey
 	err := newClient(p).call(ctx, http.MethodDelete, "/keys?"+q.Encode(), nil, &gone)
 	if !notRunning(err) {
 		return gone, err

@@ -109,7 +109,7 @@ func TestWholeAnswersInEveryPair(t *testing.T) {
 				if err != nil || a.Status != 200 || sum.Text != "Good morning" || sum.Stop != proxytest.StopEnd || sum.Usage.Input != 5 || sum.Usage.Output != 3 {
 					t.Errorf("got %d %+v, %v\n%s", a.Status, sum, err, a.Body)
 				}
-				if got, want := a.Header.Get("X-Korproxy-Route"), "to-"+to+"/auto/m"; got != want {
+				if got, want := a.Header.Get("X-Korproxy-Route"), "to-"+to+"/auto/m; attempt=1"; got != want {
 					t.Errorf("X-Korproxy-Route: %q, want %q", got, want)
 				}
 			})

@@ -27,6 +27,7 @@ func (a *app) pages() map[string]func(io.Writer) error {
 		"config.schema.json": config.WriteSchema,
 		"errors.md":          fault.WriteReference,
 		"http.md":            httpd.WriteReference,
+		"openapi.json":       httpd.WriteOpenAPI,
 		"providers.md":       upstream.WriteReference,
 		"cli.md":             func(w io.Writer) error { return writeCLI(w, a.root()) },
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -32,11 +33,23 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func TestEditsDoNotTouchOpenStreams(t *testing.T) {
-	const streams, edits = 20, 100
-	p := proxytest.NewProvider(t, good(proxytest.OpenAIChat, true).StallAt(behindFirstWord(proxytest.OpenAIChat)))
+// TestEditsUnderLoad: a thousand edits, some of them broken, while two hundred
+// streams are open and others ask. No stream is cut, and no request sees half
+// of an edit: the rule and the model it names are of the same one.
+func TestEditsUnderLoad(t *testing.T) {
+	const streams, edits = 200, 1000
+	p := proxytest.NewProvider(t)
+	p.OnFunc("/v1/chat/completions", func(s proxytest.Seen) proxytest.Reply {
+		if strings.Contains(string(s.Body), `"stream":true`) {
+			return good(proxytest.OpenAIChat, true).StallAt(behindFirstWord(proxytest.OpenAIChat))
+		}
+		return good(proxytest.OpenAIChat, false)
+	})
 	base := providerTOML("prov", "openai-chat", p)
-	d := startDaemon(t, base)
+	edit := func(i int) string {
+		return fmt.Sprintf("%s[aliases]\nnow = \"prov/m%d\"\n[[rules]]\nname = \"edit %d\"\nmodel = [\"ruled\"]\ntarget = \"now\"\n", base, i, i)
+	}
+	d := startDaemon(t, edit(0))
 	file := filepath.Join(d.home, config.FileName)
 
 	open := make([]*http.Response, streams)
@@ -47,26 +60,53 @@ func TestEditsDoNotTouchOpenStreams(t *testing.T) {
 			open[i] = d.open(t.Context(), http.MethodPost, path, []byte(body))
 		})
 	}
-	for i := range edits {
-		text := fmt.Sprintf("%s[providers.edit%d]\ndialect = \"openai-chat\"\nbase_url = %q\n", base, i, p.URL)
-		if i%10 == 5 {
-			text = "this is not = = TOML"
+	opening.Wait()
+	edited := make(chan struct{})
+	var asking sync.WaitGroup
+	seen := map[string]bool{}
+	asking.Go(func() {
+		ruled := regexp.MustCompile(`^prov/auto/m(\d+); attempt=1; rule="edit (\d+)"$`)
+		for {
+			select {
+			case <-edited:
+				return
+			default:
+			}
+			path, body := ask(proxytest.OpenAIChat, "ruled", false)
+			a, err := d.fetch(t.Context(), path, body)
+			m := ruled.FindStringSubmatch(a.Header.Get("X-Korproxy-Route"))
+			if err != nil || a.Status != 200 || m == nil || m[1] != m[2] {
+				t.Errorf("got %v %d %q", err, a.Status, a.Header.Get("X-Korproxy-Route"))
+				return
+			}
+			seen[m[1]] = true
 		}
+	})
+	paths, err := d.app.paths()
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := newClient(paths)
+	for i := 1; i <= edits; i++ {
 		var err error
-		if i%2 == 0 {
-			err = os.WriteFile(file, []byte(text), 0o600)
+		if i%10 == 5 {
+			err = os.WriteFile(file, []byte("this is not = = TOML"), 0o600)
 		} else {
-			err = atomicfile.Write(file, []byte(text), 0o600)
+			err = putConfig(t, admin, edit(i))
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "the last edit was taken", func() bool {
-		a := d.do(http.MethodGet, "/v1/models/"+fmt.Sprintf("edit%d", edits-1)+"/m", nil)
-		return a.Status == 200
+		path, body := ask(proxytest.OpenAIChat, "now", false)
+		return strings.HasPrefix(d.post(path, body).Header.Get("X-Korproxy-Route"), fmt.Sprintf("prov/auto/m%d;", edits))
 	})
-	opening.Wait()
+	close(edited)
+	asking.Wait()
+	if len(seen) < 20 {
+		t.Errorf("only %d of the edits were seen at work", len(seen))
+	}
 	p.Release()
 	for i, resp := range open {
 		b, err := io.ReadAll(resp.Body)
@@ -76,6 +116,24 @@ func TestEditsDoNotTouchOpenStreams(t *testing.T) {
 			t.Errorf("stream %d: %v, %v, %+v\n%s", i, err, serr, sum, b)
 		}
 	}
+}
+
+// putConfig replaces the configuration by the management API, whatever it was.
+func putConfig(t *testing.T, c *client, text string) error {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://korproxy/korproxy/v1/config", strings.NewReader(text))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("If-Match", "*")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s, %w: %s", resp.Status, err, b)
+	}
+	return nil
 }
 
 func TestABadEditKeepsTheLastGoodConfiguration(t *testing.T) {

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"fields": scriptFields,
 			"mode":   scriptMode,
 			"hold":   scriptHold,
+			"send":   scriptAsk,
 		},
 	})
 }

@@ -58,6 +58,7 @@ type daemon struct {
 	level   *slog.LevelVar
 	log     *slog.Logger
 	lines   *lineWriter
+	ring    *logRing
 }
 
 // serve runs the daemon until ctx is done.
@@ -98,9 +99,9 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 		return err
 	}
 	opts := d.a.loadOptions(d.paths, flags)
-	loaded, err := config.Load(opts)
-	if err != nil {
-		return err
+	loaded, distress, broken := loadConfig(d.paths, opts)
+	if loaded == nil {
+		return broken
 	}
 	d.lock = flock.New(d.paths.LockFile, flock.SetPermissions(0o600))
 	if ok, err := d.lock.TryLock(); err != nil {
@@ -117,24 +118,44 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 		return fault.New(fault.StartFailed, "%w", err)
 	}
 	d.gateway = newGateway(d.paths, d.a.getenv, loaded, d.log, stop)
+	d.gateway.openLedger(d.ring)
+	d.gateway.manage.load = opts
+	if distress != "" {
+		d.gateway.distress.Store(&distress)
+		d.gateway.report(broken)
+	} else {
+		d.keepGood()
+	}
 	address := "http://" + d.ports[0].Addr().String()
 	d.gateway.address.Store(&address)
 	d.server = httpd.New(httpd.Options{
 		Doer: d.gateway.engine, Health: d.gateway.health, Models: d.gateway, Keys: keys, Settings: d.gateway.settings,
-		Control: d.gateway, Metrics: httpd.NewMetrics(Version()), Version: Version(), Log: d.log,
+		Control: d.gateway, Recorder: d.gateway, Books: d.gateway, Metrics: httpd.NewMetrics(Version()), Version: Version(), Log: d.log,
 	})
 	d.gateway.open = d.server.Open
 	d.watcher, err = config.Watch(loaded, config.WatchOptions{
 		Load: opts,
 		Changed: func(_, now *config.Loaded) {
 			d.gateway.use(now)
+			d.gateway.distress.Store(nil)
 			d.gateway.report(nil)
+			d.keepGood()
 			d.level.Set(levelOf(now.Config.Log.Level))
 			d.log.Info("the configuration was read again")
 		},
 		Problems: d.gateway.report,
 	})
+	if err == nil {
+		d.gateway.manage.reload = d.watcher.Reload
+	}
 	return err
+}
+
+// keepGood remembers the configuration as one that was taken.
+func (d *daemon) keepGood() {
+	if err := lastGoodOf(d.paths).keep(d.paths.ConfigFile); err != nil {
+		d.log.Warn("the configuration could not be kept for a bad day", "error", err)
+	}
 }
 
 // listen binds the port and the socket. Where the port is 127.0.0.1's, the
@@ -163,11 +184,11 @@ func (d *daemon) listen(address string) error {
 func (d *daemon) logger(c config.Log) *slog.Logger {
 	d.level.Set(levelOf(c.Level))
 	opts := &slog.HandlerOptions{Level: d.level}
-	d.lines = newLineWriter(d.a.err)
+	d.lines, d.ring = newLineWriter(d.a.err), newLogRing()
 	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(d.lines, opts))
+		return slog.New(withRing(slog.NewJSONHandler(d.lines, opts), d.ring, d.level))
 	}
-	return slog.New(slog.NewTextHandler(d.lines, opts))
+	return slog.New(withRing(slog.NewTextHandler(d.lines, opts), d.ring, d.level))
 }
 
 func levelOf(name string) slog.Level {
@@ -214,6 +235,7 @@ func (d *daemon) greet() {
 
 // shutdown lets open requests end. A second signal cuts them off.
 func (d *daemon) shutdown() {
+	d.ring.Close() // those who follow the log would keep it
 	limit := d.gateway.state.Load().config.Config.Limits.DrainTimeout
 	ctx, cancel := secondSignal(limit)
 	defer cancel()

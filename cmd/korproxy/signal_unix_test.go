@@ -55,7 +55,7 @@ func startProcess(t *testing.T, toml string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := a.localKey(t.Context(), paths, "test", false)
+	key, err := a.localKey(t.Context(), paths, httpd.KeyWanted{Tool: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -249,7 +249,7 @@ func TestTheTestAPIOnThePort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := d.app.localKey(t.Context(), p, "", true)
+	admin, err := d.app.localKey(t.Context(), p, httpd.KeyWanted{Admin: true})
 	if err != nil {
 		t.Fatal(err)
 	}

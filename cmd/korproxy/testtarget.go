@@ -33,9 +33,9 @@ func (g *gateway) subjects(ctx context.Context, target string) ([]subject, error
 			return nil, fault.New(fault.UnknownAccount, "the account %s is disabled: 'korproxy accounts enable %s' turns it on", a.Label(), a.Label())
 		}
 	}
-	found, err := g.Route(ctx, &proxy.Inbound{Model: target, Own: true})
+	d, err := g.Route(ctx, &proxy.Inbound{Model: target, Own: true})
 	if err == nil {
-		c := found[0]
+		c := d.Candidates[0]
 		return []subject{{c.Provider, *c.Account, c.Model.ID}}, nil
 	}
 	if name, _, ok := strings.Cut(target, "/"); ok && s.providers[name] != nil || fault.As(err).Code != fault.UnknownModel {

@@ -197,7 +197,16 @@ func (a *app) printStatus(st httpd.Status) {
 	} else {
 		fmt.Fprintf(a.out, "accounts: %d\n", st.Accounts)
 	}
+	switch {
+	case st.SafeMode:
+		fmt.Fprintf(a.out, "SAFE MODE is on: no profiles, rules or groups (%s)\n", st.SafeWhy)
+	default:
+		fmt.Fprintf(a.out, "profile: %s%s\n", st.Profile, profileFrom(st.ProfileBy))
+	}
 	fmt.Fprintf(a.out, "open requests: %d\nconfiguration: %s\n", st.Open, st.Config)
+	for _, w := range st.Warnings {
+		fmt.Fprintf(a.out, "warning: %s\n", configProblems([]httpd.Problem{w})[0].Error())
+	}
 	for _, p := range st.Problems {
 		fmt.Fprintf(a.out, "problem: %s %s\n", p.Code, p.Message)
 		if p.File != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -35,9 +36,16 @@ var vendorCodes = map[string]struct{ code, wait string }{
 
 func TestEveryVendorErrorReachesEveryCaller(t *testing.T) {
 	p := proxytest.NewProvider(t)
-	d := everyProvider(t, p, "")
+	// Each case has a provider of its own: one that asked for a pause gets it.
+	toml := "[healing]\nretries = 0\n"
+	for i, x := range proxytest.HandWritten() {
+		for _, from := range fiveDialects {
+			toml += providerTOML(fmt.Sprintf("to-%d-%s", i, from), x.Dialect, p)
+		}
+	}
+	d := startDaemon(t, toml)
 	logged := map[string]string{}
-	for _, x := range proxytest.HandWritten() {
+	for i, x := range proxytest.HandWritten() {
 		want, known := vendorCodes[x.Name]
 		if !known {
 			t.Errorf("no code is written down for %q", x.Name)
@@ -45,7 +53,7 @@ func TestEveryVendorErrorReachesEveryCaller(t *testing.T) {
 		for _, from := range fiveDialects {
 			t.Run(x.Name+" to "+from, func(t *testing.T) {
 				p.On("", x.Reply)
-				path, body := ask(from, "to-"+x.Dialect+"/m", x.Stream)
+				path, body := ask(from, fmt.Sprintf("to-%d-%s/m", i, from), x.Stream)
 				a := d.post(path, body)
 				logged[a.Header.Get("X-Korproxy-Request-Id")] = want.code
 				theirs, err := proxytest.Summarize(x.Dialect, x.Reply.Body)

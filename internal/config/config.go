@@ -17,6 +17,19 @@ type Config struct {
 	Local            Local               `toml:"local" doc:"Who may use the local endpoint."`
 	Limits           Limits              `toml:"limits" doc:"Sizes and time-outs. A time-out of 0 means none."`
 	Log              Log                 `toml:"log" doc:"What the log holds. Prompts and answers are never logged."`
+	Profile          string              `toml:"profile" default:"default" scope:"workspace" doc:"Profile that is used where neither the request, its tool nor its workspace names one. 'korproxy profile use' switches it without an edit."`
+	SafeMode         bool                `toml:"safe_mode" default:"false" doc:"Send everything to one plain target (safe_target), without profiles, rules and groups. 'korproxy safe-mode on' does the same without an edit."`
+	SafeTarget       string              `toml:"safe_target" check:"target" doc:"Where safe mode sends requests. Without it each goes where its model name says, to the first account that has it."`
+	TrustedFolders   []string            `toml:"trusted_folders" doc:"Folders whose .korproxy.toml is read, with all below them. 'korproxy workspace trust' adds one."`
+	Workspaces       map[string]string   `toml:"workspaces" doc:"Names for workspaces, by folder: usage reports show them instead of a hash."`
+	Aliases          map[string]string   `toml:"aliases" scope:"workspace" check:"target" doc:"Names for targets, for all profiles: fast = \"groq/openai/gpt-oss-120b\". A target is provider/model, provider:account/model, a bare model, another alias, or a group."`
+	Profiles         map[string]Profile  `toml:"profiles" doc:"Ways of working, such as work, personal and offline."`
+	Groups           map[string]Group    `toml:"groups" doc:"Targets that stand in for each other, and how requests are spread over them."`
+	Rules            []Rule              `toml:"rules" scope:"workspace" doc:"What goes where, in order: the first rule that holds decides. Every condition of a rule has to hold; one that is not given always does."`
+	Classes          map[string]Class    `toml:"classes" doc:"Time-outs and hedging by request class: completion, edit, chat, agent, embedding, helper, other."`
+	Tools            map[string]Tool     `toml:"tools" doc:"What holds for the requests of one tool, by the name its local key was made for."`
+	Healing          Healing             `toml:"healing" doc:"What is done about failures before anything of an answer reached the caller."`
+	Usage            Usage               `toml:"usage" doc:"The ledger of requests. It never holds a prompt or an answer."`
 	Providers        map[string]Provider `toml:"providers" doc:"Providers by name: a name of the built-in catalogue overrides that row key by key; any other name adds a provider, which needs dialect and base_url."`
 	Accounts         []Account           `toml:"accounts" doc:"Credentials for providers. Secrets do not belong in this file: an account names an environment variable, or its key is stored by 'korproxy accounts add'."`
 }

@@ -157,6 +157,24 @@ func (r *reader) value(f *field, v any, dst reflect.Value, path string) {
 	}
 	dst.Set(scratch)
 	r.origin(path)
+	if f.kind == kindStrings || f.kind == kindInts {
+		r.elements(path, scratch.Len())
+	}
+}
+
+// elements notes where the elements of a list stand, in place of those of the
+// list it replaces.
+func (r *reader) elements(path string, n int) {
+	for i := 0; ; i++ {
+		p := indexPath(path, i)
+		if _, old := r.origins[p]; !old && i >= n {
+			return
+		}
+		delete(r.origins, p)
+		if r.lay != nil && i < n {
+			r.origin(p)
+		}
+	}
 }
 
 func (r *reader) wantTable(f *field, v any, path string) (map[string]any, bool) {
@@ -188,6 +206,8 @@ func (r *reader) tableMap(f *field, v any, dst reflect.Value, path string) {
 		elem := reflect.New(dst.Type().Elem()).Elem()
 		if old := dst.MapIndex(reflect.ValueOf(name)); old.IsValid() {
 			elem.Set(old)
+		} else {
+			fillDefaults(f, elem)
 		}
 		r.table(f, row, elem, p)
 		dst.SetMapIndex(reflect.ValueOf(name), elem)
@@ -195,7 +215,8 @@ func (r *reader) tableMap(f *field, v any, dst reflect.Value, path string) {
 	}
 }
 
-// tableList reads an array of tables. It replaces the list of a lower layer.
+// tableList reads an array of tables. Those of a workspace come before the
+// user's.
 func (r *reader) tableList(f *field, v any, dst reflect.Value, path string) {
 	var rows []map[string]any
 	switch v := v.(type) {
@@ -212,6 +233,7 @@ func (r *reader) tableList(f *field, v any, dst reflect.Value, path string) {
 		return
 	}
 	list := reflect.MakeSlice(dst.Type(), len(rows), len(rows))
+	r.makeRoom(path, dst.Len(), len(rows))
 	for i, row := range rows {
 		p := indexPath(path, i)
 		fillDefaults(f, list.Index(i))
@@ -223,8 +245,26 @@ func (r *reader) tableList(f *field, v any, dst reflect.Value, path string) {
 		}
 		r.origin(p)
 	}
-	dst.Set(list)
+	dst.Set(reflect.AppendSlice(list, dst))
 	r.origin(path)
+}
+
+// makeRoom moves the origins of a list's entries behind those that come before
+// them.
+func (r *reader) makeRoom(path string, had, more int) {
+	if had == 0 || more == 0 {
+		return
+	}
+	moved := map[string][]Origin{}
+	for at, origins := range r.origins {
+		for i := range had {
+			if tail, ok := strings.CutPrefix(at, indexPath(path, i)); ok {
+				moved[indexPath(path, i+more)+tail] = origins
+				delete(r.origins, at)
+			}
+		}
+	}
+	maps.Copy(r.origins, moved)
 }
 
 func (r *reader) stringMap(f *field, v any, dst reflect.Value, path string) {
@@ -233,6 +273,9 @@ func (r *reader) stringMap(f *field, v any, dst reflect.Value, path string) {
 		return
 	}
 	out := reflect.MakeMap(dst.Type())
+	for it := dst.MapRange(); it.Next(); { // of a lower layer
+		out.SetMapIndex(it.Key(), it.Value())
+	}
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		p := joinPath(path, key)
 		s, ok := m[key].(string)

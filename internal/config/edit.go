@@ -220,7 +220,7 @@ func same(out []byte, want Config) error {
 		want.Accounts = nil
 	}
 	if !reflect.DeepEqual(got, want) {
-		return Problem{Code: codeEdit, Message: "the edit would change more than the account", Fix: "make it by hand"}
+		return Problem{Code: codeEdit, Message: "the edit would change more than it should", Fix: "make it by hand"}
 	}
 	return nil
 }

@@ -163,6 +163,14 @@ func render(f *field, v reflect.Value) string {
 		return ""
 	case kindInt:
 		return strconv.FormatInt(v.Int(), 10)
+	case kindFloat:
+		return strconv.FormatFloat(v.Float(), 'f', -1, 64)
+	case kindInts:
+		numbers := make([]string, v.Len())
+		for i := range numbers {
+			numbers[i] = strconv.FormatInt(v.Index(i).Int(), 10)
+		}
+		return "[" + strings.Join(numbers, ", ") + "]"
 	case kindBytes:
 		return renderBytes(v.Int())
 	case kindDuration:

@@ -45,6 +45,10 @@ func shape(f *field, t reflect.Type) object {
 		return object{"type": "boolean"}
 	case kindInt:
 		return object{"type": "integer", "minimum": 0}
+	case kindFloat:
+		return object{"type": "number", "minimum": 0}
+	case kindInts:
+		return object{"type": "array", "items": object{"type": "integer", "minimum": 0}}
 	case kindBytes:
 		return object{"anyOf": []object{
 			{"type": "integer", "minimum": 1},

@@ -16,6 +16,7 @@ type layout struct {
 	value    map[string]int // key path → offset of the value; tables have none
 	sections []section      // table headers in order
 	counts   map[string]int // elements seen of each array of tables
+	top      int            // offset behind the line of the last value before any table
 	pos      int
 }
 
@@ -30,7 +31,7 @@ type section struct {
 func layoutOf(text []byte) *layout {
 	l := &layout{src: text, at: map[string]int{}, value: map[string]int{}, counts: map[string]int{}}
 	if bytes.HasPrefix(text, []byte("\ufeff")) {
-		l.pos = 3
+		l.pos, l.top = 3, 3
 	}
 	prefix := ""
 	for l.skip(true); l.pos < len(l.src); l.skip(true) {
@@ -45,6 +46,8 @@ func layoutOf(text []byte) *layout {
 		}
 		if n := len(l.sections); n > 0 {
 			l.sections[n-1].end = l.lineEnd(l.pos)
+		} else {
+			l.top = l.lineEnd(l.pos)
 		}
 	}
 	return l

@@ -37,6 +37,7 @@ type Options struct {
 type Loaded struct {
 	Config    Config
 	Files     []string // files that were found and read
+	Warnings  Problems // valid, but without the effect it seems to have
 	origins   map[string][]Origin
 	catalogue map[string]Provider
 }
@@ -47,6 +48,7 @@ type loader struct {
 	files    []string
 	origins  map[string][]Origin
 	problems Problems
+	warnings Problems
 }
 
 // Load reads every layer and verifies the whole. On any mistake it returns no
@@ -62,7 +64,9 @@ func Load(opts Options) (*Loaded, error) {
 		l.problems.sort()
 		return nil, l.problems
 	}
-	return &Loaded{Config: l.cfg, Files: l.files, origins: l.origins, catalogue: opts.Catalogue}, nil
+	l.warn()
+	l.warnings.sort()
+	return &Loaded{Config: l.cfg, Files: l.files, Warnings: l.warnings, origins: l.origins, catalogue: opts.Catalogue}, nil
 }
 
 // DecodeCatalogue reads the [providers.NAME] tables of a catalogue, checked as
@@ -197,8 +201,13 @@ func scalarPaths(f *field, path string) []string {
 	return out
 }
 
-// report adds a problem at the place that set the key, or its nearest parent.
+// report adds a problem.
 func (l *loader) report(code, path, message, fix string) {
+	l.problems = append(l.problems, l.problem(code, path, message, fix))
+}
+
+// problem is one at the place that set the key, or its nearest parent.
+func (l *loader) problem(code, path, message, fix string) Problem {
 	p := Problem{Code: code, Key: path, File: l.opts.File, Message: message, Fix: fix}
 	for at := path; at != ""; at = parentPath(at) {
 		if os := l.origins[at]; len(os) > 0 {
@@ -207,7 +216,7 @@ func (l *loader) report(code, path, message, fix string) {
 			break
 		}
 	}
-	l.problems = append(l.problems, p)
+	return p
 }
 
 func (l *loader) reported(path string) bool {

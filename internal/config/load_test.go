@@ -47,7 +47,10 @@ func TestEmptyAndMissingFilesWork(t *testing.T) {
 			ConnectTimeout: 10 * time.Second, FirstByteTimeout: 10 * time.Minute,
 			IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:     Log{Level: "info", Format: "text"},
+		Profile: "default",
+		Healing: Healing{Retries: 2, MaxWait: 10 * time.Second, Failover: true},
+		Usage:   Usage{Record: true, Days: 90},
 	}
 	for name, file := range map[string]string{
 		"no file":      "",

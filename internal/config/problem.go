@@ -103,4 +103,7 @@ const (
 	codeEdit     = "KP-CONFIG-014"
 	codeAccount  = "KP-CONFIG-015"
 	codePath     = "KP-CONFIG-016"
+	codeName     = "KP-CONFIG-017"
+	codeCircle   = "KP-CONFIG-018"
+	codeIdle     = "KP-CONFIG-019"
 )

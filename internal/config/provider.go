@@ -34,6 +34,9 @@ type Provider struct {
 
 	Connect map[string]Way `toml:"connect" doc:"Ways to connect beside an API key, by kind: browser, device, client-credentials, service-account, adc or chatgpt. A table here brings your own OAuth client, or the sign-in of a company's gateway."`
 
+	Fast  string `toml:"fast" doc:"Model that the built-in alias fast means here: quick and cheap, for completions and edits."`
+	Smart string `toml:"smart" doc:"Model that the built-in alias smart means here: capable, for chat and agents."`
+
 	ModelPolicy
 	Models []Model `toml:"models" doc:"Models known beforehand. The provider's own list adds to them."`
 }

@@ -67,7 +67,11 @@ The same as a [JSON schema](config.schema.json), for editors that complete TOML.
 func writeTable(b *strings.Builder, f *field, t reflect.Type, path string) {
 	switch f.kind {
 	case kindTable:
-		writeKeys(b, "`["+path+"]`", f.doc, f.fields, t, path)
+		envPath := path
+		if strings.Contains(path, ".NAME") {
+			envPath = ""
+		}
+		writeKeys(b, "`["+path+"]`", f.doc, f.fields, t, envPath)
 	case kindTableMap:
 		path += ".NAME"
 		t = t.Elem()

@@ -20,7 +20,9 @@ const (
 	kindInt
 	kindBytes
 	kindDuration
+	kindFloat
 	kindStrings   // list of strings
+	kindInts      // list of whole numbers
 	kindStringMap // table of strings
 	kindTable
 	kindTableMap  // table of tables, by a name the user chooses
@@ -29,8 +31,8 @@ const (
 
 var kindNames = map[kind]string{
 	kindString: "string", kindBool: "true or false", kindToggle: "true or false", kindInt: "whole number",
-	kindBytes: `number of bytes, or a string such as "64MB"`, kindDuration: `duration, such as "30s" or "5m"`,
-	kindStrings: "list of strings", kindStringMap: "table of strings", kindTable: "table",
+	kindBytes: `number of bytes, or a string such as "64MB"`, kindDuration: `duration, such as "30s" or "5m"`, kindFloat: "number",
+	kindInts: "list of whole numbers", kindStrings: "list of strings", kindStringMap: "table of strings", kindTable: "table",
 	kindTableMap: "table of tables", kindTableList: "array of tables",
 }
 
@@ -85,9 +87,20 @@ func fieldsOf(t reflect.Type) []*field {
 			f.enum = strings.Split(e, ",")
 		}
 		f.kind, f.fields = kindOf(sf)
+		if f.workspace {
+			openToWorkspaces(f.fields)
+		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// openToWorkspaces marks what stands below a key that a workspace may set.
+func openToWorkspaces(fields []*field) {
+	for _, f := range fields {
+		f.workspace = true
+		openToWorkspaces(f.fields)
+	}
 }
 
 func kindOf(sf reflect.StructField) (kind, []*field) {
@@ -104,6 +117,10 @@ func kindOf(sf reflect.StructField) (kind, []*field) {
 		return kindBytes, nil
 	case t.Kind() == reflect.Int64:
 		return kindInt, nil
+	case t.Kind() == reflect.Float64:
+		return kindFloat, nil
+	case t == reflect.TypeFor[[]int64]():
+		return kindInts, nil
 	case t.Kind() == reflect.Struct:
 		return kindTable, fieldsOf(t)
 	case t == reflect.TypeFor[[]string]():
@@ -151,6 +168,11 @@ func setText(f *field, dst reflect.Value, text string) error {
 			return setValue(f, dst, n)
 		}
 		return setValue(f, dst, text)
+	case kindFloat:
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			return setValue(f, dst, n)
+		}
+		return setValue(f, dst, text)
 	case kindStrings:
 		var list []any
 		for part := range strings.SplitSeq(text, ",") {
@@ -177,10 +199,19 @@ func setValue(f *field, dst reflect.Value, v any) error {
 			return mismatch
 		}
 	case int64:
-		if f.kind != kindInt && f.kind != kindBytes {
+		switch f.kind {
+		case kindInt, kindBytes:
+			dst.SetInt(v)
+		case kindFloat:
+			dst.SetFloat(float64(v))
+		default:
 			return mismatch
 		}
-		dst.SetInt(v)
+	case float64:
+		if f.kind != kindFloat {
+			return mismatch
+		}
+		dst.SetFloat(v)
 	case string:
 		switch f.kind {
 		case kindString:
@@ -201,21 +232,30 @@ func setValue(f *field, dst reflect.Value, v any) error {
 			return mismatch
 		}
 	case []any:
-		if f.kind != kindStrings {
+		switch f.kind {
+		case kindStrings:
+			return setList[string](f, dst, v)
+		case kindInts:
+			return setList[int64](f, dst, v)
+		default:
 			return mismatch
 		}
-		list := make([]string, 0, len(v))
-		for _, e := range v {
-			s, ok := e.(string)
-			if !ok {
-				return fmt.Errorf("expected %s, got %s in it", kindNames[f.kind], typeName(e))
-			}
-			list = append(list, s)
-		}
-		dst.Set(reflect.ValueOf(list))
 	default:
 		return mismatch
 	}
+	return nil
+}
+
+func setList[T any](f *field, dst reflect.Value, v []any) error {
+	list := make([]T, 0, len(v))
+	for _, e := range v {
+		t, ok := e.(T)
+		if !ok {
+			return fmt.Errorf("expected %s, got %s in it", kindNames[f.kind], typeName(e))
+		}
+		list = append(list, t)
+	}
+	dst.Set(reflect.ValueOf(list))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"path"
@@ -33,8 +34,14 @@ func check(f *field, v reflect.Value) (code, message, fix string) {
 			words = append(words, v.Index(i).String())
 		}
 	case kindInt, kindBytes:
-		if f.check == "positive" && v.Int() <= 0 {
-			return codeValue, "must be greater than 0", ""
+		return checkNumber(f.check, float64(v.Int()))
+	case kindFloat:
+		return checkNumber(f.check, v.Float())
+	case kindInts:
+		for i := range v.Len() {
+			if code, message, fix = checkNumber(f.check, float64(v.Index(i).Int())); code != "" {
+				return code, message, fix
+			}
 		}
 		return "", "", ""
 	default:
@@ -51,6 +58,20 @@ func check(f *field, v reflect.Value) (code, message, fix string) {
 		if code, message, fix = checkWord(f.check, w); code != "" {
 			return code, message, fix
 		}
+	}
+	return "", "", ""
+}
+
+func checkNumber(rule string, n float64) (code, message, fix string) {
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0):
+		return codeValue, "must be a number", ""
+	case rule == "positive" && n <= 0:
+		return codeValue, "must be greater than 0", ""
+	case rule == "notNegative" && n < 0:
+		return codeValue, "must not be negative", ""
+	case rule == "percent" && (n < 0 || n > 100):
+		return codeValue, "must be a percentage from 0 to 100", ""
 	}
 	return "", "", ""
 }
@@ -82,6 +103,12 @@ func checkWord(rule, w string) (code, message, fix string) {
 		if _, err := time.Parse(time.DateOnly, w); w != "" && err != nil {
 			return codeValue, "not a date", "write it as YYYY-MM-DD"
 		}
+	case "hours":
+		if _, _, ok := ParseHours(w); w != "" && !ok {
+			return codeValue, "not hours of a day", "write them as 09:00-17:30; 22:00-06:00 goes over midnight"
+		}
+	case "target":
+		return checkTarget(w)
 	}
 	return "", "", ""
 }
@@ -158,6 +185,11 @@ func checkEntry(f *field, key, value string) (code, message, fix string) {
 		if value != surfaceOff {
 			return checkURL(value)
 		}
+	case "target":
+		if code, message, fix = checkTarget(value); code == "" && strings.TrimSpace(value) == "" {
+			return codeValue, "must not be empty", targetFix
+		}
+		return code, message, fix
 	}
 	return "", "", ""
 }
@@ -167,6 +199,7 @@ func checkEntry(f *field, key, value string) (code, message, fix string) {
 func (l *loader) validate() {
 	l.validateListen()
 	l.validateProviders()
+	l.validateRouting()
 	seen := map[string]int{}
 	for i, a := range l.cfg.Accounts {
 		p := indexPath("accounts", i)

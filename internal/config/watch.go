@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -37,6 +38,7 @@ type Watcher struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	seen    [][]byte
+	poked   chan struct{}
 }
 
 // Watch starts with a config that has been loaded with opts.Load, and follows
@@ -47,7 +49,7 @@ func Watch(first *Loaded, opts WatchOptions) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch config: %w", err)
 	}
-	w := &Watcher{opts: opts, fs: fw}
+	w := &Watcher{opts: opts, fs: fw, poked: make(chan struct{}, 1)}
 	w.current.Store(first)
 	w.seen = w.contents()
 	w.names = watchedNames(opts.Load)
@@ -76,6 +78,15 @@ func (w *Watcher) Close() error {
 	w.cancel()
 	w.done.Wait()
 	return w.fs.Close()
+}
+
+// Reload reads the files at once, for a writer of our own who knows that they
+// are whole. It does not wait for that.
+func (w *Watcher) Reload() {
+	select {
+	case w.poked <- struct{}{}:
+	default: // one is about to
+	}
 }
 
 // watchedNames are the files themselves and what they link to.
@@ -118,16 +129,28 @@ func (w *Watcher) loop(ctx context.Context, events <-chan fsnotify.Event, errs <
 			}
 			// Events were lost, so anything may have changed.
 			quiet.Reset(settle)
+		case <-w.poked:
+			if !w.reload() {
+				quiet.Reset(settle)
+			}
 		case <-quiet.C:
-			w.reload()
+			if !w.reload() {
+				quiet.Reset(settle)
+			}
 		}
 	}
 }
 
-func (w *Watcher) reload() {
+// reload takes the files as they are. It is false where one is being written:
+// an editor that empties the file first would have it read as an empty one.
+func (w *Watcher) reload() bool {
+	before := w.stamps()
 	now := w.contents()
 	if slices.EqualFunc(now, w.seen, bytes.Equal) {
-		return
+		return true
+	}
+	if !slices.Equal(before, w.stamps()) || slices.ContainsFunc(before, func(s stamp) bool { return time.Since(s.changed) < settle/2 && s.size == 0 }) {
+		return false
 	}
 	w.seen = now
 	next, err := Load(w.opts.Load)
@@ -140,12 +163,31 @@ func (w *Watcher) reload() {
 		if w.opts.Problems != nil {
 			w.opts.Problems(err)
 		}
-		return
+		return true
 	}
 	old := w.current.Swap(next)
 	if w.opts.Changed != nil {
 		w.opts.Changed(old, next)
 	}
+	return true
+}
+
+// stamp is what tells that a file was written.
+type stamp struct {
+	changed time.Time
+	size    int64
+}
+
+func (w *Watcher) stamps() []stamp {
+	var out []stamp
+	for _, file := range []string{w.opts.Load.File, w.opts.Load.Workspace} {
+		s := stamp{size: -1}
+		if info, err := os.Stat(file); err == nil {
+			s = stamp{info.ModTime(), info.Size()}
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // contents are the bytes of the files; nil for one that cannot be read, whose

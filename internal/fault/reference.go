@@ -20,6 +20,7 @@ var areas = []struct{ prefix, title string }{
 	{"KP-CONFIG", "Configuration"},
 	{"KP-SECRET", "Secrets"},
 	{"KP-DAEMON", "The daemon"},
+	{"KP-USAGE", "The ledger"},
 	{"KP-CLI", "The command line"},
 	{"KP-INTERNAL", "Bugs"},
 }

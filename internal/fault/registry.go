@@ -11,6 +11,8 @@ const (
 	NoWebSocket      Code = "KP-HTTP-007"
 	ShuttingDown     Code = "KP-HTTP-008"
 	BodyUnreadable   Code = "KP-HTTP-009"
+	EditConflict     Code = "KP-HTTP-010"
+	EditUnmatched    Code = "KP-HTTP-011"
 	KeyMissing       Code = "KP-AUTH-001"
 	KeyUnknown       Code = "KP-AUTH-002"
 	KeyNotAdmin      Code = "KP-AUTH-003"
@@ -26,6 +28,11 @@ const (
 	Discontinued     Code = "KP-ROUTE-003"
 	NotPermitted     Code = "KP-ROUTE-004"
 	UnknownProvider  Code = "KP-ROUTE-005"
+	UnknownProfile   Code = "KP-ROUTE-006"
+	RuleRefused      Code = "KP-ROUTE-007"
+	NotCapable       Code = "KP-ROUTE-008"
+	BudgetSpent      Code = "KP-ROUTE-009"
+	ProfileExcludes  Code = "KP-ROUTE-010"
 	ProviderKey      Code = "KP-ACCT-001"
 	ProviderDenied   Code = "KP-ACCT-002"
 	KeyNotStored     Code = "KP-ACCT-003"
@@ -78,6 +85,8 @@ const (
 	StartFailed      Code = "KP-DAEMON-004"
 	Usage            Code = "KP-CLI-001"
 	ModelDataRefused Code = "KP-CLI-002"
+	LedgerFailed     Code = "KP-USAGE-001"
+	LedgerOff        Code = "KP-USAGE-002"
 	InternalError    Code = "KP-INTERNAL-001"
 	Panicked         Code = "KP-INTERNAL-002"
 )
@@ -93,6 +102,8 @@ var Entries = []Entry{
 	{NoWebSocket, Unsupported, 426, "WebSocket not served", "The tool asked for a WebSocket; KorProxy serves the same API by HTTP.", "Nothing: tools fall back to HTTP by themselves."},
 	{ShuttingDown, Overloaded, 503, "KorProxy is stopping", "The daemon is draining its open streams and takes no new requests.", "Try again in a moment."},
 	{BodyUnreadable, Invalid, 400, "Request body could not be read", "The caller closed the connection, sent it too slowly, or the compressed body is damaged.", "Send the request again."},
+	{EditConflict, Config, 412, "Changed meanwhile", "The file is not what it was when it was read, so the edit was not made.", "Read it again and repeat the edit."},
+	{EditUnmatched, Invalid, 428, "Edit without If-Match", "An edit has to name the state it was made from.", "Send the ETag of the last GET in If-Match."},
 	{KeyMissing, Auth, 401, "Local key missing", "Requests to KorProxy carry a local key, so that other programs and pages cannot spend your accounts.", "Run 'korproxy key --tool NAME' and put the key where the tool wants its API key."},
 	{KeyUnknown, Auth, 401, "Local key unknown", "The key is not one of this machine's. A provider's own key does not belong here.", "Run 'korproxy key --tool NAME' and use the key it prints; 'korproxy keys list' shows the tools that have one."},
 	{KeyNotAdmin, Permission, 403, "Admin key needed", "The management API on the port takes the admin key only.", "Run 'korproxy key --admin', or use the CLI, which needs no key."},
@@ -108,6 +119,11 @@ var Entries = []Entry{
 	{Discontinued, Unsupported, 410, "Provider discontinued", "The service was closed by its vendor.", "Connect what the message names, and remove the account if there is one."},
 	{NotPermitted, Policy, 403, "Not permitted by the vendor", "The vendor's terms do not allow other tools to use this sign-in.", "Use the way the message names, mostly an API key."},
 	{UnknownProvider, NotFound, 404, "Unknown provider", "No provider of this name is in the catalogue or the configuration.", "See 'korproxy accounts add --help', or add a [providers.NAME] table."},
+	{UnknownProfile, NotFound, 404, "Unknown profile", "No profile of that name is configured.", "Take a name from 'korproxy profile list', or add a [profiles.NAME] table."},
+	{RuleRefused, Policy, 403, "Refused by a rule", "A rule of the configuration refuses such requests; its message follows.", "Change the rule named, or send the request another way."},
+	{NotCapable, Unsupported, 400, "No model can do this", "The request needs something, such as reading images, that no model it may go to can do.", "Choose another model, or add a target that can; 'korproxy route explain' shows what was ruled out."},
+	{BudgetSpent, Quota, 402, "Budget spent", "The profile has spent what its budget allows for the day or month.", "Raise the budget under [profiles.NAME.budget], or switch with 'korproxy profile use NAME'."},
+	{ProfileExcludes, Permission, 403, "Not in this profile", "The profile does not allow the provider or account that would serve the model.", "Switch with 'korproxy profile use NAME', or add it to the profile's providers."},
 	{ProviderKey, Auth, 401, "The provider refused the key", "The account's key is wrong, revoked, expired, or belongs to another region.", "Make a new key at the provider and run 'korproxy accounts add PROVIDER --name NAME --key-stdin --replace'."},
 	{ProviderDenied, Permission, 403, "The provider denied access", "The key is valid, but this model, region or feature is closed to it.", "Check the account's rights at the provider."},
 	{KeyNotStored, Auth, 401, "The account's key was not found", "The environment variable is empty or the secret store has no key for this account.", "Set the variable for the daemon, or run 'korproxy accounts add PROVIDER --name NAME --key-stdin --replace'."},
@@ -174,6 +190,9 @@ var Entries = []Entry{
 	{"KP-CONFIG-014", Config, 400, "Config file not edited", "The file cannot be edited without the risk of changing what it says.", "Mend the file, or make the edit by hand."},
 	{"KP-CONFIG-015", Config, 400, "Account exists or is missing", "The account to add is there already, or the one to remove is not.", "List them with 'korproxy accounts list'."},
 	{"KP-CONFIG-016", Config, 400, "Folder not usable", "A folder of KorProxy cannot be found, made or trusted.", "Check HOME and KORPROXY_HOME, and that the folder belongs to you alone."},
+	{"KP-CONFIG-017", Config, 400, "Name not found", "A routing key names a profile, provider, account, group or class that does not exist.", "Take the name suggested, or add what it names."},
+	{"KP-CONFIG-018", Config, 400, "Names go in a circle", "An alias or a group leads back to itself, so it leads nowhere.", "Let one of the names in the message lead to a provider and model."},
+	{"KP-CONFIG-019", Config, 400, "Setting without effect", "A warning: the setting is valid, but does nothing, or not what it seems to say.", "Remove it, or change what the message names; the configuration is in use meanwhile."},
 	{"KP-SECRET-001", Auth, 404, "Secret not stored", "No secret of that name is stored.", "Store it with 'korproxy accounts add PROVIDER --key-stdin', or name an environment variable with --key-env."},
 	{"KP-SECRET-002", Invalid, 400, "Secret not accepted", "The name or the value of a secret is empty or not allowed.", "Use letters, digits and ._/@- in the name, and a value that is not empty."},
 	{"KP-SECRET-003", Config, 400, "Secrets readable by others", "A secrets file or folder can be read or written by other users.", "Run the chmod command the message names, and consider the keys in it known to others."},
@@ -185,6 +204,8 @@ var Entries = []Entry{
 	{"KP-SECRET-009", Config, 400, "Secret too large", "The operating system's keyring does not take a value of that size.", "Set KORPROXY_KEYRING=off to use the encrypted file."},
 	{Usage, Invalid, 400, "Command not understood", "A command, flag or argument is not one of korproxy's.", "See 'korproxy --help', or --help behind the command."},
 	{ModelDataRefused, Config, 400, "Model data not taken", "The file or address does not hold model data of the form of models.dev's api.json, or its numbers cannot be right.", "Name another file, or go back to the data of this build with 'korproxy models update --reset'."},
+	{LedgerFailed, Internal, 500, "Ledger not usable", "The file of the usage ledger cannot be opened, read or written.", "Check the state folder's permissions and the space on the disk; a damaged file is kept beside a new one."},
+	{LedgerOff, Config, 409, "No ledger is kept", "record = false stands under [usage].", "Set it to true; requests are recorded from then on."},
 	{InternalError, Internal, 500, "Internal error", "A bug in KorProxy.", "Report it with the request id; nothing of yours is in the report."},
 	{Panicked, Internal, 500, "Internal error", "A bug in KorProxy ended this request; others go on.", "Report it with the request id."},
 }

@@ -21,6 +21,7 @@ type Health struct {
 	// finds its account without a lock.
 	standings atomic.Pointer[map[accountKey]*standing]
 	adding    sync.Mutex // guards exchanges of standings
+	talks     conversations
 }
 
 type accountKey struct{ provider, name string }
@@ -31,16 +32,20 @@ const maxAccounts = 4096
 
 // standing is what is known of one account.
 type standing struct {
-	label   string
-	log     *slog.Logger
-	well    atomic.Bool  // it has no condition
-	checked atomic.Int64 // unix nanoseconds of the last evidence
+	label    string
+	log      *slog.Logger
+	well     atomic.Bool  // it has no condition and no circuit
+	checked  atomic.Int64 // unix nanoseconds of the last evidence
+	load     atomic.Int32 // requests under way
+	tightest atomic.Pointer[limit]
 
-	mu     sync.Mutex // guards what follows
-	cond   Condition
-	ends   time.Time // when the condition is over by itself; zero: not before a success
-	fails  int       // in a row
-	limits []proxy.Limit
+	mu       sync.Mutex // guards what follows
+	cond     Condition
+	ends     time.Time // when the condition is over by itself; zero: not before a success
+	fails    int       // in a row
+	failed   time.Time // the last of them that counted
+	limits   []proxy.Limit
+	circuits map[string]*circuit // by model; those of which something is known
 }
 
 // The times of conditions whose end the provider did not tell.
@@ -130,10 +135,13 @@ func (h *Health) Note(in *proxy.Inbound, to *proxy.Candidate, f *fault.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if state == Available {
-		s.succeed(in, now)
-	} else {
-		s.fail(state, f, now)
+		s.succeed(in, to.Model, now)
+		return
 	}
+	if to.Model != nil && (state == Limited || state == Erroring) {
+		s.open(to.Model.ID, state, f, now)
+	}
+	s.fail(in, state, f, now)
 }
 
 // Told implements proxy.Health.
@@ -145,12 +153,13 @@ func (h *Health) Told(to *proxy.Candidate, limits []proxy.Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.learn(limits)
+	s.tighten(time.Now())
 }
 
 // succeed clears what a good answer disproves. One that was asked for before
 // the condition began disproves nothing, and a free operation does not show
 // that there is something left to spend.
-func (s *standing) succeed(in *proxy.Inbound, now time.Time) {
+func (s *standing) succeed(in *proxy.Inbound, model *proxy.Model, now time.Time) {
 	spends := in.Op != proxy.OpCount && in.Op != OpList
 	if !spends && (s.cond.State == Limited || s.cond.State == Exhausted || s.cond.Code == fault.PolicyRefused) {
 		return
@@ -158,18 +167,21 @@ func (s *standing) succeed(in *proxy.Inbound, now time.Time) {
 	if !in.Began.IsZero() && in.Began.Before(s.cond.Since) {
 		return
 	}
-	if !s.well.Load() {
-		s.clear(now)
+	if model != nil {
+		s.closeCircuit(model.ID, now)
 	}
+	s.clear(now)
 }
 
 // clear ends the condition. The caller holds mu.
 func (s *standing) clear(now time.Time) {
-	if s.log != nil {
+	if s.log != nil && s.cond.State != Available {
 		s.log.Info("an account is available again", "account", s.label, "was", string(s.cond.State), "code", string(s.cond.Code))
 	}
-	s.cond, s.ends, s.fails = Condition{State: Available, Since: now}, time.Time{}, 0
-	s.well.Store(true)
+	if s.cond.State != Available {
+		s.cond, s.ends, s.fails = Condition{State: Available, Since: now}, time.Time{}, 0
+	}
+	s.well.Store(len(s.circuits) == 0)
 }
 
 // expire ends a condition whose time is over. The caller holds mu.
@@ -180,7 +192,7 @@ func (s *standing) expire(now time.Time) {
 }
 
 // fail begins a condition or goes on with it. The caller holds mu.
-func (s *standing) fail(state State, f *fault.Error, now time.Time) {
+func (s *standing) fail(in *proxy.Inbound, state State, f *fault.Error, now time.Time) {
 	s.expire(now)
 	if outranks(s.cond.State, state) {
 		return // such as a time-out of an account that is signed out
@@ -191,7 +203,11 @@ func (s *standing) fail(state State, f *fault.Error, now time.Time) {
 			s.log.Warn("an account is not available", "account", s.label, "state", string(state), "code", string(f.Code))
 		}
 	}
-	s.fails++
+	// Requests that were under way together fail together; that is one failure.
+	if s.fails == 0 || in.Began.IsZero() || in.Began.After(s.failed) {
+		s.fails++
+		s.failed = now
+	}
 	s.cond.State, s.cond.Code, s.cond.Message = state, f.Code, words(f)
 	s.cond.Until, s.ends = ending(state, f, s.limits, now), time.Time{}
 	if state == Limited || !s.cond.Until.IsZero() {

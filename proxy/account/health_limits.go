@@ -37,6 +37,14 @@ func (s *standing) learn(limits []proxy.Limit) {
 			s.limits[i] = l
 		case len(s.limits) < maxLimits:
 			s.limits = append(s.limits, l)
+		default: // the one that was not spoken of for the longest
+			old := 0
+			for j := range s.limits {
+				if s.limits[j].Seen.Before(s.limits[old].Seen) {
+					old = j
+				}
+			}
+			s.limits[old] = l
 		}
 	}
 }

@@ -22,8 +22,10 @@ type patient struct {
 }
 
 func newPatient(name string) *patient {
-	return &patient{to: proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Account: &proxy.Account{Provider: "p", Name: name}}}
+	return &patient{to: proxy.Candidate{Provider: &proxy.Provider{ID: "p"}, Account: &proxy.Account{Provider: "p", Name: name}, Model: &proxy.Model{ID: "m"}}}
 }
+
+func (p *patient) standing() proxy.Standing { return p.h.Standing(p.to.Account, "m", time.Now()) }
 
 func (p *patient) fails(f *fault.Error, limits ...proxy.Limit) {
 	p.h.Told(&p.to, limits)
@@ -101,8 +103,8 @@ func TestWhatHasNoEndToldStays(t *testing.T) {
 			if c := p.state(); c.State != Limited || !c.Until.IsZero() {
 				t.Errorf("got %+v: no time was told", c)
 			}
-			if got := p.h.rank(p.to.Account); got != 1 {
-				t.Errorf("rank %d", got)
+			if got := p.standing(); got.State != "limited" || got.Told || got.NotBefore.IsZero() {
+				t.Errorf("got %+v", got)
 			}
 			time.Sleep(pause - time.Second)
 			if c := p.state(); c.State != Limited {
@@ -233,48 +235,6 @@ func TestLimitsAreKept(t *testing.T) {
 	})
 }
 
-func TestOrder(t *testing.T) {
-	var h Health
-	candidate := func(label string) proxy.Candidate {
-		provider, name, _ := strings.Cut(label, "/")
-		a := proxy.Account{Provider: provider, Name: name}
-		if strings.HasPrefix(name, "plan") {
-			a.Connect = proxy.WayBrowser
-		}
-		return proxy.Candidate{Provider: &proxy.Provider{ID: provider}, Account: &a}
-	}
-	for label, code := range map[string]fault.Code{"p/limited": fault.RateLimit, "p/empty": fault.QuotaExhausted, "p/out": fault.ProviderKey, "q/out": fault.ProviderKey, "p/failing": fault.UpstreamFailed, "p/plan-no": fault.PolicyRefused, "p/key-no": fault.PolicyRefused} {
-		c := candidate(label)
-		h.Note(&proxy.Inbound{}, &c, fault.New(code, "no"))
-	}
-	for in, want := range map[string]string{
-		"p/a p/b":                     "p/a p/b",
-		"p/empty p/a":                 "p/a p/empty",
-		"p/out p/empty p/limited p/a": "p/a p/limited p/out p/empty",
-		"p/failing p/a":               "p/failing p/a", // it may be over
-		"p/out q/out p/a q/a":         "p/a q/a p/out q/out",
-		"q/out p/a":                   "q/out p/a", // another provider is not preferred
-		"p/out":                       "p/out",
-		"p/plan-no p/plan":            "p/plan-no p/plan", // the refusal is not dodged with another plan
-		"p/plan-no p/plan p/key":      "p/key p/plan-no p/plan",
-		"q/plan p/plan-no":            "q/plan p/plan-no",
-		"p/key-no p/key":              "p/key p/key-no",
-	} {
-		var list []proxy.Candidate
-		for label := range strings.SplitSeq(in, " ") {
-			list = append(list, candidate(label))
-		}
-		h.Order(list)
-		var got []string
-		for _, c := range list {
-			got = append(got, c.Account.Label())
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: got %v, want %s", in, got, want)
-		}
-	}
-}
-
 func TestKeep(t *testing.T) {
 	var h Health
 	for name, code := range map[string]fault.Code{"gone": fault.ProviderKey, "out": fault.ProviderKey, "empty": fault.QuotaExhausted, "refused": fault.PolicyRefused} {
@@ -301,13 +261,15 @@ func TestHealthUnderLoad(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for n := range 2000 {
-				to := &proxy.Candidate{Account: &proxy.Account{Provider: "p", Name: fmt.Sprint(n % 7)}}
+				to := &proxy.Candidate{Account: &proxy.Account{Provider: "p", Name: fmt.Sprint(n % 7)}, Provider: &proxy.Provider{}, Model: &proxy.Model{ID: "m"}}
 				switch (n + i) % 5 {
 				case 0:
 					h.Told(to, []proxy.Limit{{Name: "requests"}})
 					h.Note(&proxy.Inbound{}, to, fault.New(fault.RateLimit, "no"))
 				case 1:
-					h.Order([]proxy.Candidate{*to, {Account: &proxy.Account{Provider: "p", Name: "0"}}})
+					h.Standing(to.Account, "m", time.Now())
+					h.Enter(to)
+					h.Leave(to)
 				case 2:
 					h.Of(*to.Account)
 				case 3:

@@ -20,6 +20,8 @@ type visitor struct {
 	tool  string // whose key it carried
 	admin bool
 	query string // without keys
+	// profile and workspace are what the request, its path or its key asks for.
+	profile, workspace string
 }
 
 type visitorKey struct{}
@@ -134,14 +136,9 @@ func foreignOrigin(r *http.Request) bool {
 }
 
 // takeKeys collects the keys a request carries, from all the places where
-// tools put them, and takes those in the address out of it.
+// tools put them, and takes those in the address out of it, with the profile.
 func takeKeys(r *http.Request, v *visitor) []string {
-	var keys []string
-	if rest, ok := strings.CutPrefix(strings.TrimLeft(r.URL.Path, "/"), "k/"); ok {
-		key, tail, _ := strings.Cut(rest, "/")
-		keys = append(keys, key)
-		r.URL.Path, r.URL.RawPath = "/"+tail, ""
-	}
+	keys := takePath(r, v)
 	if auth := r.Header.Get("Authorization"); len(auth) > 7 && strings.EqualFold(auth[:7], "bearer ") {
 		keys = append(keys, strings.TrimSpace(auth[7:]))
 	}
@@ -198,12 +195,14 @@ func tidyPath(r *http.Request) {
 // admit checks the keys. Nothing is given away without one but that KorProxy
 // is here, and the names of models to programs that look for an Ollama.
 func (s *Server) admit(r *http.Request, v *visitor, keys []string, required bool) error {
+	var own Key
 	for _, key := range keys {
 		if k, ok := s.Keys.Find(key); ok {
-			v.tool, v.admin = k.Tool, k.Admin
+			v.tool, v.admin, own = k.Tool, k.Admin, k
 			break
 		}
 	}
+	s.place(r, v, own)
 	if strings.HasPrefix(r.URL.Path, "/korproxy/") {
 		if !v.admin {
 			return fault.New(fault.KeyNotAdmin, "the management API on the port needs the admin key")

@@ -84,6 +84,7 @@ func newOutcome(r *http.Request, v *visitor, e *endpoint, model string) *outcome
 	in := &proxy.Inbound{
 		ID: v.id, Dialect: e.dialect, Op: e.op, Model: model, Stream: e.stream, Header: r.Header, Query: v.query,
 		Tool: v.tool, Variant: e.variant, Began: began,
+		Class: proxy.ClassOther, Profile: v.profile, Workspace: v.workspace, Inspector: dialect.Inspect,
 	}
 	return &outcome{in: in, conn: connOf(r), began: began, fault: panicked}
 }
@@ -94,6 +95,9 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) {
 	in := out.in
 	refuse := func(err error) {
 		out.fail(err)
+		out.candidate = lastTried(in)
+		w.Header()[headerClass] = classHeader[in.Class]
+		noteRoute(w.Header(), in, out.candidate)
 		s.writeFault(w, in, fault.As(err))
 	}
 	body, err := readBody(w, r, s.Settings().BodyLimit)
@@ -111,6 +115,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) {
 	if in.Dialect == proxy.Gemini && in.Stream {
 		in.Array = !strings.Contains("&"+in.Query+"&", "&alt=sse&")
 	}
+	w.Header()[headerClass] = classHeader[in.Class]
 	reply, err := s.Doer.Do(r.Context(), in)
 	if err != nil {
 		refuse(err)
@@ -142,10 +147,12 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request, out *outcome) {
 // panicked is the outcome of a request until it has another.
 var panicked = fault.New(fault.Panicked, "")
 
-// peek finds the model and the stream flag of a body in one pass over it.
+// peek finds the model, the stream flag and the class of a body in one pass
+// over it.
 func peek(in *proxy.Inbound) error {
 	stream := in.Stream
 	named := in.Model
+	var seen sight
 	err := jsondoc.Scan(in.Body, func(key []byte, start, end int) bool {
 		switch string(key) {
 		case "model":
@@ -162,6 +169,8 @@ func peek(in *proxy.Inbound) error {
 					stream = false
 				}
 			}
+		default:
+			seen.field(key, in.Body[start:end], start)
 		}
 		return true
 	})
@@ -169,6 +178,8 @@ func peek(in *proxy.Inbound) error {
 		return fault.New(fault.InvalidJSON, "the body is not a JSON object: %w", err)
 	}
 	in.Model, in.Stream = named, stream && (in.Op == proxy.OpGenerate || in.Op == proxy.OpComplete)
+	seen.settle(in.Body)
+	in.Class, in.Tokens, in.MaxTokens = classify(in, &seen), int64(len(in.Body))/bytesPerToken, seen.max
 	if in.Dialect == proxy.AnthropicMessages && !signsThinking(in.Model) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/korproxy/korproxy/internal/atomicfile"
+	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/secret"
 )
 
@@ -26,6 +28,10 @@ type Key struct {
 	Key     string    `json:"key"`
 	Admin   bool      `json:"admin,omitempty"` // may use the management API on the port
 	Created time.Time `json:"created"`
+	// Workspace and Profile are what the requests with it are for, unless they
+	// say otherwise. A tool may have a key for each.
+	Workspace string `json:"workspace,omitempty"` // absolute folder
+	Profile   string `json:"profile,omitempty"`
 }
 
 // adminTool owns the admin key.
@@ -155,8 +161,21 @@ func (k *Keys) lock() (unlock func(), err error) {
 
 // For gives the key of a tool, made when there is none.
 func (k *Keys) For(tool string, admin bool) (Key, error) {
-	if admin {
-		tool = adminTool
+	return k.Make(Key{Tool: tool, Admin: admin})
+}
+
+// Make gives the key of a tool for a workspace and a profile, made when there
+// is none.
+func (k *Keys) Make(want Key) (Key, error) {
+	if want.Admin {
+		want = Key{Tool: adminTool, Admin: true}
+	}
+	if want.Workspace != "" {
+		folder, ok := folderOf(want.Workspace)
+		if !ok {
+			return Key{}, fault.New(fault.InvalidField, "workspace: %q is not an absolute path", want.Workspace)
+		}
+		want.Workspace = folder
 	}
 	unlock, err := k.lock()
 	if err != nil {
@@ -170,18 +189,20 @@ func (k *Keys) For(tool string, admin bool) (Key, error) {
 	defer k.mu.Unlock()
 	list := make([]Key, 0, len(k.keys)+1)
 	for _, key := range k.keys {
-		if key.Tool == tool && key.Admin == admin {
+		if key.Tool == want.Tool && key.Admin == want.Admin && key.Workspace == want.Workspace && key.Profile == want.Profile {
 			return key, nil
 		}
 		list = append(list, key)
 	}
-	made := Key{Tool: tool, Admin: admin, Key: secret.RandomKey(keyPrefix).Reveal(), Created: time.Now().UTC().Truncate(time.Second)}
-	return made, k.write(append(list, made))
+	want.Key, want.Created = secret.RandomKey(keyPrefix).Reveal(), time.Now().UTC().Truncate(time.Second)
+	return want, k.write(append(list, want))
 }
 
 // write makes list the keys, in the file and here. The caller holds both locks.
 func (k *Keys) write(list []Key) error {
-	slices.SortFunc(list, func(a, b Key) int { return strings.Compare(a.Tool, b.Tool) })
+	slices.SortFunc(list, func(a, b Key) int {
+		return cmp.Or(strings.Compare(a.Tool, b.Tool), strings.Compare(a.Workspace, b.Workspace), strings.Compare(a.Profile, b.Profile))
+	})
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,9 +13,18 @@ import (
 // KeyInfo is a local key as it is shown: enough to tell it from others.
 type KeyInfo struct {
 	Tool    string    `json:"tool"`
-	Key     string    `json:"key"` // its beginning and end
+	Key     string    `json:"key" doc:"Its beginning and end."`
 	Admin   bool      `json:"admin,omitempty"`
 	Created time.Time `json:"created"`
+
+	Workspace string `json:"workspace,omitempty"`
+	Profile   string `json:"profile,omitempty"`
+}
+
+// RevokedKey is a key that was ended, with the others of its tool.
+type RevokedKey struct {
+	KeyInfo
+	Also []KeyInfo `json:"also,omitempty" doc:"The tool's further keys, for other workspaces or profiles; they were ended too."`
 }
 
 // info masks a key: four of its 40 random characters at the beginning and four
@@ -40,39 +50,44 @@ func (k *Keys) List() ([]KeyInfo, error) {
 	for _, key := range k.keys {
 		list = append(list, key.info())
 	}
-	slices.SortFunc(list, func(a, b KeyInfo) int { return strings.Compare(a.Tool+a.Key, b.Tool+b.Key) })
+	slices.SortFunc(list, compareInfo)
 	return list, nil
 }
 
-// Revoke ends the key of a tool, or the admin key. From then on a request with
-// it is refused; a tool that asks again gets another.
-func (k *Keys) Revoke(tool string, admin bool) (KeyInfo, error) {
+func compareInfo(a, b KeyInfo) int {
+	return cmp.Or(strings.Compare(a.Tool, b.Tool), strings.Compare(a.Workspace, b.Workspace), strings.Compare(a.Profile, b.Profile), strings.Compare(a.Key, b.Key))
+}
+
+// Revoke ends the keys of a tool, or the admin key. From then on a request with
+// one is refused; a tool that asks again gets another.
+func (k *Keys) Revoke(tool string, admin bool) (RevokedKey, error) {
 	if admin {
 		tool = adminTool
 	}
 	unlock, err := k.lock()
 	if err != nil {
-		return KeyInfo{}, err
+		return RevokedKey{}, err
 	}
 	defer unlock()
 	if err := k.read(); err != nil {
-		return KeyInfo{}, err
+		return RevokedKey{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var gone *Key
+	var gone []KeyInfo
 	list := make([]Key, 0, len(k.keys))
 	for _, key := range k.keys {
 		if key.Tool == tool && key.Admin == admin {
-			gone = &key
+			gone = append(gone, key.info())
 			continue
 		}
 		list = append(list, key)
 	}
-	if gone == nil {
-		return KeyInfo{}, fault.New(fault.KeyUnknown, "there is no key of %q: 'korproxy keys list' shows those there are", tool)
+	if len(gone) == 0 {
+		return RevokedKey{}, fault.New(fault.KeyUnknown, "there is no key of %q: 'korproxy keys list' shows those there are", tool)
 	}
-	return gone.info(), k.write(list)
+	slices.SortFunc(gone, compareInfo)
+	return RevokedKey{gone[0], gone[1:]}, k.write(list)
 }
 
 // listKeys shows the keys, masked.

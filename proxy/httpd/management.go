@@ -3,26 +3,33 @@ package httpd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
 )
 
 // Status is the answer of GET /korproxy/v1/status.
 type Status struct {
-	State    string    `json:"state"` // starting, ready, degraded or stopping
+	State    string    `json:"state" doc:"starting, ready, degraded or stopping."`
 	PID      int       `json:"pid"`
 	Version  string    `json:"version"`
-	Address  string    `json:"address"` // the base URL of the port
+	Address  string    `json:"address" doc:"The base URL of the port."`
 	Started  time.Time `json:"started,omitzero"`
 	Open     int64     `json:"open_requests"`
 	Accounts int       `json:"accounts"`
-	Sandbox  bool      `json:"sandbox"` // no account: the built-in provider answers
-	Config   string    `json:"config"`  // the user's configuration file
+	Sandbox  bool      `json:"sandbox" doc:"No account: the built-in provider answers."`
+	Config   string    `json:"config" doc:"The user's configuration file."`
 	Problems []Problem `json:"problems"`
+
+	Profile   string `json:"profile" doc:"The profile in use, see GET /profiles."`
+	ProfileBy string `json:"profile_by,omitempty" doc:"What decided that: user, config or default."`
+	SafeMode  bool   `json:"safe_mode" doc:"One plain target, without profiles, rules and groups."`
+	SafeWhy   string `json:"safe_mode_why,omitempty"`
+
+	Warnings []Problem `json:"warnings,omitempty" doc:"Settings that are valid, but without the effect they seem to have."`
 }
 
 // Problem is something the user should mend.
@@ -32,6 +39,8 @@ type Problem struct {
 	Fix     string `json:"fix,omitempty"`
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
+	Col     int    `json:"col,omitempty" doc:"In bytes from 1."`
+	Key     string `json:"key,omitempty" doc:"The setting, as limits.body_bytes."`
 }
 
 // Control is the daemon behind the management API.
@@ -43,6 +52,21 @@ type Control interface {
 	Test(ctx context.Context, want TestRequest) ([]TestRow, error)
 	// Stop ends the daemon as SIGTERM does. It returns at once.
 	Stop()
+
+	// Profiles lists them; UseProfile switches, "" to what is configured.
+	Profiles(ctx context.Context) ProfileList
+	UseProfile(ctx context.Context, name string) error
+	// Routes gives the table of a profile, "" for the one in use.
+	Routes(ctx context.Context, profile string) (RouteTable, error)
+	// Explain decides about a request without sending it. There may be a
+	// decision beside the error that the caller would get.
+	Explain(ctx context.Context, in *proxy.Inbound) (*proxy.Decision, error)
+	SafeMode(ctx context.Context) SafeMode
+	SetSafeMode(ctx context.Context, on bool) error
+	// Config reads the user's configuration. PutConfig replaces it if it still
+	// has the ETag match, and returns when it is in effect.
+	Config(ctx context.Context) (ConfigText, error)
+	PutConfig(ctx context.Context, text []byte, match string) (ConfigWritten, error)
 }
 
 // APIError is the body of an error of the management API (RFC 9457).
@@ -53,65 +77,53 @@ type APIError struct {
 	Detail string `json:"detail"`
 	Code   string `json:"code"`
 	Fix    string `json:"fix,omitempty"`
+
+	Problems []Problem `json:"problems,omitempty" doc:"Everything that is wrong with a configuration, with positions."`
 }
 
-// management serves /status, /accounts, /models, /test, /keys and /stop.
-func (s *Server) management() http.Handler {
-	r := chi.NewRouter()
-	r.Get("/status", func(w http.ResponseWriter, r *http.Request) {
-		st := s.Control.Status(r.Context())
-		if s.draining.Load() {
-			st.State = "stopping"
-		}
-		s.object(w, st)
-	})
-	r.Get("/models", func(w http.ResponseWriter, r *http.Request) { s.object(w, s.Control.ModelRows(r.Context())) })
-	r.Get("/accounts", func(w http.ResponseWriter, r *http.Request) {
-		list, err := s.Control.Accounts(r.Context())
-		if err != nil {
-			s.problem(w, err)
-			return
-		}
-		s.object(w, list)
-	})
-	r.Get("/keys", s.listKeys)
-	r.Post("/keys", s.makeKey)
-	r.Delete("/keys", s.revokeKey)
-	r.Post("/test", s.test)
-	r.Post("/stop", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusAccepted)
-		s.Control.Stop()
-	})
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		s.problem(w, fault.New(fault.NoRoute, "nothing is served at %s", r.URL.Path))
-	})
-	outer := chi.NewRouter()
-	outer.Mount("/korproxy/v1", r)
-	outer.Mount("/", r)
-	outer.Get("/healthz", s.health)
-	return outer
+func (s *Server) getStatus(w http.ResponseWriter, r *http.Request) {
+	st := s.Control.Status(r.Context())
+	if s.draining.Load() {
+		st.State = "stopping"
+	}
+	s.object(w, st)
+}
+
+func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
+	accounts, err := s.Control.Accounts(r.Context())
+	st := s.Control.Status(r.Context())
+	if s.draining.Load() {
+		st.State = "stopping"
+	}
+	s.give(w, HealthInfo{State: st.State, Accounts: accounts, Problems: st.Problems}, err)
+}
+
+func (s *Server) getModels(w http.ResponseWriter, r *http.Request) {
+	s.object(w, s.Control.ModelRows(r.Context()))
+}
+
+func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request) {
+	list, err := s.Control.Accounts(r.Context())
+	s.give(w, list, err)
+}
+
+func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusAccepted)
+	s.Control.Stop()
 }
 
 // makeKey gives the key of a tool, made when there is none.
 func (s *Server) makeKey(w http.ResponseWriter, r *http.Request) {
-	var want struct {
-		Tool  string `json:"tool"`
-		Admin bool   `json:"admin"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4<<10)).Decode(&want); err != nil {
-		s.problem(w, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err))
+	var want KeyWanted
+	if !s.take(w, r, &want, maxAsk) {
 		return
 	}
 	if want.Tool == "" && !want.Admin {
 		s.problem(w, fault.New(fault.InvalidField, "tool: name the tool the key is for"))
 		return
 	}
-	key, err := s.Keys.For(want.Tool, want.Admin)
-	if err != nil {
-		s.problem(w, err)
-		return
-	}
-	s.object(w, key)
+	key, err := s.Keys.Make(Key{Tool: want.Tool, Admin: want.Admin, Workspace: want.Workspace, Profile: want.Profile})
+	s.give(w, key, err)
 }
 
 func (s *Server) object(w http.ResponseWriter, v any) {
@@ -126,7 +138,11 @@ func (s *Server) object(w http.ResponseWriter, v any) {
 func (s *Server) problem(w http.ResponseWriter, err error) {
 	f := fault.As(err)
 	e := fault.Lookup(f.Code)
-	b, merr := json.Marshal(APIError{Type: "about:blank", Title: e.Title, Status: f.HTTPStatus(), Detail: f.Text(), Code: string(f.Code), Fix: e.Fix})
+	body := APIError{Type: "about:blank", Title: e.Title, Status: f.HTTPStatus(), Detail: f.Text(), Code: string(f.Code), Fix: e.Fix}
+	if refused := new(Refused); errors.As(err, &refused) {
+		body.Problems = refused.Problems
+	}
+	b, merr := json.Marshal(body)
 	if merr != nil {
 		b = []byte(`{"type":"about:blank","status":500}`)
 	}

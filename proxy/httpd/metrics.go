@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"time"
 
@@ -78,48 +79,84 @@ func (o *outcome) first() {
 // took notes a whole native answer; it is looked at after it was written.
 func (o *outcome) took(d proxy.Dialect, b []byte) { o.dialect, o.whole = d, b }
 
-// account writes the log line and counts, after the answer.
+// account writes the log line, the record and the counts, after the answer.
 func (s *Server) account(o *outcome) {
 	if o.whole != nil {
 		o.usage = wholeUsage(o.dialect, o.whole)
 	}
-	provider, account, model := "", "", o.in.Model
-	if c := o.candidate; c != nil {
-		provider, account, model = c.Provider.ID, c.Account.Name, c.Model.ID
+	r := o.record()
+	if r.Code != "" {
+		s.Metrics.faults.WithLabelValues(string(r.Code)).Inc()
 	}
-	result, code := "ok", ""
-	switch {
-	case o.gone, o.fault != nil && o.fault.Class() == fault.Canceled:
-		result = "left"
-	case o.fault != nil:
-		result, code = "error", string(o.fault.Code)
-		s.Metrics.faults.WithLabelValues(code).Inc()
-	}
-	if o.streams && result != "left" && s.Health != nil {
+	if o.streams && r.Outcome != "left" && s.Health != nil {
 		s.Health.Note(o.in, o.candidate, o.fault)
 	}
-	took := time.Since(o.began)
-	m := s.Metrics
-	m.requests.WithLabelValues(string(o.in.Dialect), string(o.in.Op), provider, result).Inc()
-	m.seconds.WithLabelValues(provider).Observe(took.Seconds())
-	if o.firstByte > 0 {
-		m.firsts.WithLabelValues(provider).Observe(o.firstByte.Seconds())
+	s.Metrics.count(r)
+	s.logRequest(o, r)
+	if s.Recorder != nil && (o.candidate != nil || o.in.Tool != "") {
+		s.Recorder.Record(r)
 	}
-	if u := o.usage; u.Known {
-		for _, c := range [...]struct {
-			kind string
-			n    int64
-		}{{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write", u.CacheWrite}, {"output", u.Output}, {"reasoning", u.Reasoning}} {
-			if c.n > 0 {
-				m.tokens.WithLabelValues(provider, c.kind).Add(float64(c.n))
-			}
+}
+
+// record is what became of a request, as the ledger keeps it.
+func (o *outcome) record() *proxy.Record {
+	in := o.in
+	r := &proxy.Record{
+		ID: in.ID, Time: o.began, Tool: in.Tool, Workspace: in.Workspace, Profile: in.Profile, Class: in.Class,
+		Dialect: in.Dialect, Op: in.Op, Stream: in.Stream, Asked: in.Model,
+		Usage: o.usage, Latency: time.Since(o.began), FirstByte: o.firstByte, Outcome: "ok", Attempts: len(in.Attempts),
+	}
+	if d := in.Decision; d != nil {
+		r.Profile, r.Rule = cmp.Or(d.Profile, in.Profile), d.Rule
+	}
+	if c := o.candidate; c != nil {
+		r.Provider, r.Account, r.Model, r.Price = c.Provider.ID, c.Account.Name, c.Model.ID, c.Model.Price
+		r.Attempts = max(1, r.Attempts)
+	}
+	switch {
+	case o.gone, o.fault != nil && o.fault.Class() == fault.Canceled:
+		r.Outcome = "left"
+	case o.fault != nil:
+		r.Outcome, r.Code = "error", o.fault.Code
+	}
+	return r
+}
+
+// count adds a request to the counters.
+func (m *Metrics) count(r *proxy.Record) {
+	m.requests.WithLabelValues(string(r.Dialect), string(r.Op), r.Provider, r.Outcome).Inc()
+	m.seconds.WithLabelValues(r.Provider).Observe(r.Latency.Seconds())
+	if r.FirstByte > 0 {
+		m.firsts.WithLabelValues(r.Provider).Observe(r.FirstByte.Seconds())
+	}
+	u := &r.Usage
+	if !u.Known {
+		return
+	}
+	for _, c := range [...]struct {
+		kind string
+		n    int64
+	}{{"input", u.Input}, {"cache_read", u.CacheRead}, {"cache_write", u.CacheWrite}, {"output", u.Output}, {"reasoning", u.Reasoning}} {
+		if c.n > 0 {
+			m.tokens.WithLabelValues(r.Provider, c.kind).Add(float64(c.n))
 		}
 	}
-	s.Log.Info("request", "id", o.in.ID, "tool", o.in.Tool, "dialect", string(o.in.Dialect), "op", string(o.in.Op), "stream", o.in.Stream,
-		"provider", provider, "account", account, "model", model, "outcome", result, "code", code,
-		"ms", took.Milliseconds(), "input", o.usage.Input, "output", o.usage.Output)
+}
+
+// logRequest writes a line for each attempt that failed, and one for all.
+func (s *Server) logRequest(o *outcome, r *proxy.Record) {
+	for i := range o.in.Attempts {
+		if a := &o.in.Attempts[i]; a.Code != "" && a.Candidate != nil {
+			s.Log.Info("attempt", "id", r.ID, "provider", a.Candidate.Provider.ID, "account", a.Candidate.Account.Name, "model", a.Candidate.Model.ID,
+				"code", string(a.Code), "ms", a.Took.Milliseconds(), "waited", a.Waited.Milliseconds(), "hedge", a.Hedge)
+		}
+	}
+	s.Log.Info("request", "id", r.ID, "tool", r.Tool, "dialect", string(r.Dialect), "op", string(r.Op), "stream", r.Stream,
+		"class", string(r.Class), "profile", r.Profile, "rule", r.Rule,
+		"provider", r.Provider, "account", r.Account, "model", cmp.Or(r.Model, r.Asked), "outcome", r.Outcome, "code", string(r.Code), "attempts", r.Attempts,
+		"ms", r.Latency.Milliseconds(), "input", r.Usage.Input, "output", r.Usage.Output)
 	if o.fault != nil && o.fault.Err != nil {
-		s.Log.Debug("cause", "id", o.in.ID, "code", code, "error", o.fault.Err)
+		s.Log.Debug("cause", "id", r.ID, "code", string(r.Code), "error", o.fault.Err)
 	}
 }
 

@@ -8,19 +8,19 @@ import (
 
 // ModelInfo is one row of GET /korproxy/v1/models. What is unknown is absent.
 type ModelInfo struct {
-	ID        string     `json:"id"` // the name callers use: provider/model
+	ID        string     `json:"id" doc:"The name callers use: provider/model."`
 	Provider  string     `json:"provider"`
 	Model     string     `json:"model"`
-	Name      string     `json:"name,omitempty"`    // for people
-	Context   int64      `json:"context,omitempty"` // tokens
-	Output    int64      `json:"output,omitempty"`  // most output tokens
+	Name      string     `json:"name,omitempty" doc:"For people."`
+	Context   int64      `json:"context,omitempty" doc:"Tokens."`
+	Output    int64      `json:"output,omitempty" doc:"Most output tokens."`
 	Price     *PriceInfo `json:"price,omitempty"`
 	Reasoning *bool      `json:"reasoning,omitempty"`
 	Vision    *bool      `json:"vision,omitempty"`
 	PDF       *bool      `json:"pdf,omitempty"`
 	Tools     *bool      `json:"tools,omitempty"`
 	Embedding bool       `json:"embedding,omitempty"`
-	Released  string     `json:"released,omitempty"` // YYYY-MM-DD
+	Released  string     `json:"released,omitempty" doc:"YYYY-MM-DD."`
 }
 
 // PriceInfo is a list price in USD per million tokens, for short context. It
@@ -30,9 +30,9 @@ type PriceInfo struct {
 	Output     float64 `json:"output"`
 	CacheRead  float64 `json:"cache_read,omitempty"`
 	CacheWrite float64 `json:"cache_write,omitempty"`
-	Estimate   bool    `json:"estimate"` // always true
-	Source     string  `json:"source"`   // the catalogue it is from
-	Date       string  `json:"date"`     // the day of the copy of that, YYYY-MM-DD
+	Estimate   bool    `json:"estimate" doc:"Always true."`
+	Source     string  `json:"source" doc:"The catalogue it is from."`
+	Date       string  `json:"date" doc:"The day of the copy of that, YYYY-MM-DD."`
 }
 
 // Info is a model of Models as the management API shows it.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -22,6 +23,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.Metrics.refused(string(f.Code))
 	s.Log.Info("refused", "id", id, "method", r.Method, "path", r.URL.Path, "code", string(f.Code), "status", f.HTTPStatus())
+	if strings.HasPrefix(r.URL.Path, "/korproxy/") {
+		s.problem(w, f)
+		return
+	}
 	s.writeFault(w, &proxy.Inbound{ID: id, Dialect: dialectOf(r)}, f)
 }
 

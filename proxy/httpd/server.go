@@ -45,7 +45,9 @@ type Models interface {
 // Options are the parts a Server is made of.
 type Options struct {
 	Doer     Doer
-	Health   proxy.Health // hears of streams that failed; may be nil
+	Health   proxy.Health   // hears of streams that failed; may be nil
+	Recorder proxy.Recorder // keeps records of requests; may be nil
+	Books    Books          // what was written down; may be nil
 	Models   Models
 	Keys     *Keys
 	Settings func() Settings
@@ -100,6 +102,10 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	s.mu.Lock()
+	if s.draining.Load() { // Shutdown came first, and would not find this one
+		s.mu.Unlock()
+		return nil
+	}
 	s.servers = append(s.servers, srv)
 	s.mu.Unlock()
 	if err := srv.Serve(gatheringListener{l}); !errors.Is(err, http.ErrServerClosed) {

@@ -25,7 +25,12 @@ const (
 	headerRepair   = "X-Korproxy-Repair"
 	headerEstimate = "X-Korproxy-Estimate"
 	headerRoute    = "X-Korproxy-Route"
+	headerClass    = "X-Korproxy-Class"
+	headerProfile  = "X-Korproxy-Profile" // a request's too
 )
+
+// headerWorkspace is a request's only.
+const headerWorkspace = "X-Korproxy-Workspace"
 
 // stalled is how long a caller may take to read what is written to it.
 const stalled = 5 * time.Minute
@@ -58,6 +63,7 @@ func callerFor(in *proxy.Inbound, req *proxy.Request) *dialect.Caller {
 // write answers the caller with a reply.
 func (s *Server) write(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
 	h := w.Header()
+	noteRoute(h, in, reply.Candidate)
 	s.note(h, reply)
 	switch {
 	case reply.Fault != nil:
@@ -81,9 +87,6 @@ func (s *Server) write(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Re
 
 // note writes what a reply has to say beside its body.
 func (s *Server) note(h http.Header, reply *proxy.Reply) {
-	if reply.Candidate != nil {
-		h[headerRoute] = []string{reply.Candidate.Account.Label() + "/" + reply.Candidate.Model.ID}
-	}
 	if len(reply.Losses) > 0 {
 		h[headerLossy] = []string{lossHeader(reply.Losses)}
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
 )
 
@@ -26,18 +25,16 @@ func ownWorld(accounts []string, lists map[string][]string) State {
 	return s
 }
 
-// resolved is the answer of Resolve in one line: labels and models, or the code.
-func resolved(t *testing.T, model string, s State) string {
+// decided is a decision without a configuration in one line: labels and models,
+// or the code.
+func decided(t *testing.T, model string, s State) string {
 	t.Helper()
-	found, err := Resolve(model, &s)
-	if err != nil {
-		return string(fault.As(err).Code)
-	}
-	var out []string
-	for _, c := range found {
-		out = append(out, c.Account.Label()+"/"+c.Model.ID)
-	}
-	return strings.Join(out, " ")
+	return line(tableOf(t, s).Decide(&Request{In: &proxy.Inbound{Model: model, Own: s.Own, Account: s.Account}, Asked: s.Asked}, nil))
+}
+
+func tableOf(t *testing.T, s State) *Table {
+	t.Helper()
+	return Compile(loadConfig(t, "", nil), s.Inputs)
 }
 
 func TestOwnUse(t *testing.T) {
@@ -56,7 +53,7 @@ func TestOwnUse(t *testing.T) {
 		{"another provider serves", "gpt-5", []string{"openai/plan", "openrouter/r"}, false, "", "openrouter/r/gpt-5"},
 		{"a relay serves under the maker's name", "openai/gpt-5", []string{"openai/plan", "openrouter/r"}, false, "", "openrouter/r/openai/gpt-5"},
 		{"a sign-in that is for tools", "openai/gpt-5", []string{"openai/signed"}, false, "", "openai/signed/gpt-5"},
-		{"KorProxy itself", "openai/gpt-5", []string{"openai/plan", "openai/key"}, true, "", "openai/plan/gpt-5 openai/key/gpt-5"},
+		{"KorProxy itself", "openai/gpt-5", []string{"openai/plan", "openai/key"}, true, "", "openai/key/gpt-5 openai/plan/gpt-5"},
 		{"what nobody has stays so", "nobody-has-this", []string{"openai/plan"}, false, "", "KP-ROUTE-001"},
 		{"no account at all", "anthropic/claude-x", []string{"openai/plan"}, false, "", "KP-ROUTE-002"},
 		{"pinned", "openai/gpt-5", []string{"openai/a", "openai/b"}, false, "openai/b", "openai/b/gpt-5"},
@@ -67,7 +64,7 @@ func TestOwnUse(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := ownWorld(tc.accounts, lists)
 			s.Own, s.Account = tc.own, tc.pin
-			if got := resolved(t, tc.model, s); got != tc.want {
+			if got := decided(t, tc.model, s); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 			if len(s.Accounts) != len(tc.accounts) {

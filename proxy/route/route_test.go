@@ -1,26 +1,27 @@
 package route
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
 )
 
+// State is what is connected, and who asks.
+type State struct {
+	Inputs
+	Asked, Own bool
+	Account    string
+}
+
 // world builds a State: accounts as "provider/name", lists by provider.
 func world(accounts []string, lists map[string][]string) State {
-	s := State{Providers: map[string]*proxy.Provider{
+	s := State{Inputs: Inputs{Providers: map[string]*proxy.Provider{
 		"iflow":   {ID: "iflow", Name: "iFlow", Status: "discontinued", Policy: "Closed."},
 		"plan":    {ID: "plan", Name: "A plan", Status: "not permitted", Policy: "Use a key."},
 		"sandbox": {ID: "sandbox", Name: "Sandbox", Sandbox: true, Models: []proxy.Model{{ID: "sandbox", Provider: "sandbox"}}},
-	}}
+	}}}
 	for _, id := range []string{"anthropic", "openai", "gemini", "openrouter", "groq", "mine", "ollama", "lmstudio"} {
 		s.Providers[id] = &proxy.Provider{ID: id, Name: strings.ToUpper(id), Local: id == "ollama" || id == "lmstudio", Describe: func(m string) proxy.Model {
 			return proxy.Model{ID: m, Provider: id, Context: 1000}
@@ -42,7 +43,7 @@ func world(accounts []string, lists map[string][]string) State {
 	return s
 }
 
-func TestResolve(t *testing.T) {
+func TestTheModelsName(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		model    string
@@ -82,16 +83,8 @@ func TestResolve(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := world(tc.accounts, tc.lists)
-			found, err := Resolve(tc.model, &s)
-			var got []string
-			for _, c := range found {
-				got = append(got, c.Account.Label()+"/"+c.Model.ID)
-			}
-			if f := new(fault.Error); errors.As(err, &f) {
-				got = append(got, string(f.Code))
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
-				t.Errorf("%v\n%s", err, diff)
+			if got, want := decided(t, tc.model, s), strings.Join(tc.want, " "); got != want {
+				t.Errorf("got %s, want %s", got, want)
 			}
 		})
 	}
@@ -101,20 +94,20 @@ func TestEverythingGoesToTheSandboxWithoutAnAccount(t *testing.T) {
 	s := world(nil, nil)
 	s.Sandbox = true
 	for _, model := range []string{"gpt-5", "whatever", "sandbox"} {
-		if found, err := Resolve(model, &s); err != nil || !found[0].Provider.Sandbox {
-			t.Errorf("%s: got %v, %v", model, found, err)
+		if got := decided(t, model, s); got != "sandbox/default/sandbox" {
+			t.Errorf("%s: got %s", model, got)
 		}
 	}
-	if _, err := Resolve("openai/gpt-5", &s); fault.As(err).Code != fault.NoAccount {
-		t.Errorf("a provider that was named: %v", err)
+	if got := decided(t, "openai/gpt-5", s); got != string(fault.NoAccount) {
+		t.Errorf("a provider that was named: %s", got)
 	}
 }
 
 func TestWhatIsKnownOfAModelComesAlong(t *testing.T) {
 	s := world([]string{"openai/a"}, map[string][]string{"openai": {"gpt-5"}})
 	for model, context := range map[string]int64{"openai/gpt-5": 2000, "gpt-5": 2000, "openai/new": 1000} {
-		if found, err := Resolve(model, &s); err != nil || found[0].Model.Context != context {
-			t.Errorf("%s: got %+v, %v", model, found, err)
+		if d, err := tableOf(t, s).Decide(&Request{In: &proxy.Inbound{Model: model}}, nil); err != nil || d.Candidates[0].Model.Context != context {
+			t.Errorf("%s: got %+v, %v", model, d, err)
 		}
 	}
 }
@@ -128,41 +121,17 @@ func TestTheNearestNamesAreTold(t *testing.T) {
 		"Claude-Opus-4.5":      "anthropic/claude-opus-4-5",
 		"nobody/claude-haiku4": "anthropic/claude-haiku-4-5",
 	} {
-		_, err := Resolve(model, &s)
+		_, err := tableOf(t, s).Decide(&Request{In: &proxy.Inbound{Model: model}, Asked: true}, nil)
 		if f := fault.As(err); f.Code != fault.UnknownModel || !strings.Contains(f.Message, "The nearest are "+want) || strings.Count(f.Message, ", ") != 2 {
 			t.Errorf("%s: got %v", model, err)
 		}
 	}
 }
 
-// TestADecisionIsQuick holds the budget of performance.md with room for a busy
-// machine: many accounts, long lists, the last one wins.
-func TestADecisionIsQuick(t *testing.T) {
-	lists := map[string][]string{}
-	for i := range 400 {
-		lists["openrouter"] = append(lists["openrouter"], fmt.Sprintf("vendor/model-%d", i))
-	}
-	s := world([]string{"openrouter/a", "openai/a", "anthropic/a"}, lists)
-	models, _ := s.Listed("openrouter")
-	s.Listed = func(id string) ([]proxy.Model, bool) { return models, id == "openrouter" }
-	var took []time.Duration
-	for range 200 {
-		began := time.Now()
-		if _, err := Resolve("vendor/model-399", &s); err != nil {
-			t.Fatal(err)
-		}
-		took = append(took, time.Since(began))
-	}
-	slices.Sort(took)
-	if median := took[len(took)/2]; median > time.Millisecond {
-		t.Errorf("a decision takes %v", median)
-	}
-}
-
 func TestNoGuessBeforeTheListsWereAskedFor(t *testing.T) {
 	s := world([]string{"mine/m"}, nil)
 	s.Asked = false
-	if found, err := Resolve("my-model", &s); len(found) != 0 || err == nil {
-		t.Errorf("got %v, %v", found, err)
+	if got := decided(t, "my-model", s); got != string(fault.UnknownModel) {
+		t.Errorf("got %s", got)
 	}
 }

@@ -141,6 +141,7 @@ func resolve(id string, row config.Provider) *proxy.Provider {
 	p := &proxy.Provider{
 		ID: id, Name: row.Name, Auth: row.Auth, Local: row.Local.Is(), ModelsPath: row.ModelsPath, APIVersion: row.APIVersion,
 		Status: row.Status, Policy: row.Policy, Quirks: row.Quirks, KeyEnv: row.KeyEnv,
+		Fast: row.Fast, Smart: row.Smart,
 	}
 	if p.Name == "" {
 		p.Name = id

@@ -169,3 +169,34 @@ func TestModelsAreDescribed(t *testing.T) {
 		t.Errorf("behind a vendor's name: %+v", m)
 	}
 }
+
+// TestBuiltInAliasesNameRealModels: what fast and smart mean is in the published
+// data of that provider, and both are models to chat with that call tools.
+func TestBuiltInAliasesNameRealModels(t *testing.T) {
+	data, err := embeddedModelData()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for id, p := range Providers(nil) {
+		if (p.Fast == "") != (p.Smart == "") {
+			t.Errorf("%s has one of fast and smart", id)
+		}
+		for _, model := range []string{p.Fast, p.Smart} {
+			if model == "" {
+				continue
+			}
+			named++
+			fact, ok := data.find(id, model)
+			if !ok {
+				t.Errorf("%s: no model %s", id, model)
+			}
+			if known := p.Describe(model); known.Embed || !strings.Contains(fact.Flags, "T") {
+				t.Errorf("%s: %s does not call tools", id, model)
+			}
+		}
+	}
+	if named < 20 {
+		t.Errorf("%d models are named", named)
+	}
+}

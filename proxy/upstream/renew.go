@@ -25,7 +25,7 @@ func (s *Sender) postAs(ctx context.Context, to *proxy.Candidate, url string, h 
 	if to.Account.SignedIn() {
 		spare = body.twin() // post lets go of the bytes
 	}
-	resp, dog, err := s.post(ctx, url, h, body) //nolint:bodyclose // the caller's, or closed below
+	resp, dog, err := s.post(ctx, to, url, h, body) //nolint:bodyclose // the caller's, or closed below
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || spare == nil || key.Empty() {
 		return resp, dog, key, err
 	}
@@ -43,7 +43,7 @@ func (s *Sender) postRenewed(ctx context.Context, to *proxy.Candidate, url strin
 	}
 	h = h.Clone() // the first request may still be reading it
 	putKey(h, to.Provider, to.Account, key)
-	resp, dog, err := s.post(ctx, url, h, body) //nolint:bodyclose // the caller's
+	resp, dog, err := s.post(ctx, to, url, h, body) //nolint:bodyclose // the caller's
 	return resp, dog, key, err
 }
 

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/secret"
@@ -185,11 +186,26 @@ func (r *payloadReader) Close() error {
 	return nil
 }
 
+// patience is how long the provider may be silent.
+func (s *Sender) patience(to *proxy.Candidate) (first, idle time.Duration) {
+	o := s.options()
+	first, idle = o.FirstByte, o.Idle
+	if p := to.Patience; p != nil {
+		if p.FirstByte > 0 {
+			first = p.FirstByte
+		}
+		if p.Idle > 0 {
+			idle = p.Idle
+		}
+	}
+	return first, idle
+}
+
 // post sends a body and returns the response with its watched connection. The
 // deadline for the first byte runs from here.
-func (s *Sender) post(ctx context.Context, url string, h http.Header, body *payload) (*http.Response, *watchdog, error) {
-	o := s.options()
-	dog := newWatchdog(ctx, o.FirstByte, o.Idle)
+func (s *Sender) post(ctx context.Context, to *proxy.Candidate, url string, h http.Header, body *payload) (*http.Response, *watchdog, error) {
+	first, idle := s.patience(to)
+	dog := newWatchdog(ctx, first, idle)
 	traced := dog.ctx
 	if body.size <= small {
 		traced = httptrace.WithClientTrace(traced, &httptrace.ClientTrace{WroteRequest: body.sent})

@@ -221,7 +221,7 @@ func TestPostAgainOnStaleConnection(t *testing.T) {
 		s := testSender(t, "k", Options{})
 		want := `{"model":"` + strings.Repeat("m", size) + `"}`
 		for range 2 {
-			resp, dog, err := s.post(t.Context(), "http://"+l.Addr().String()+"/v1", http.Header{}, newPayload([]byte(`{"model":"x"}`), [2]int{9, 12}, []byte(`"`+strings.Repeat("m", size)+`"`)))
+			resp, dog, err := s.post(t.Context(), &proxy.Candidate{}, "http://"+l.Addr().String()+"/v1", http.Header{}, newPayload([]byte(`{"model":"x"}`), [2]int{9, 12}, []byte(`"`+strings.Repeat("m", size)+`"`)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -93,6 +93,9 @@ func withoutReasoning(r *proxy.Request) *proxy.Request {
 
 func (s *Sender) target(to *proxy.Candidate, d proxy.Dialect) *dialect.Target {
 	o := s.options()
+	if to.Strict != nil {
+		o.Strict = *to.Strict
+	}
 	return &dialect.Target{
 		Dialect: d, Origin: to.Origin(d), Model: to.Model.ID, Policy: s.learned.policy(to), Output: to.Model.Output,
 		Local: to.Provider.Local, Quirks: to.Provider.Quirks, ShareReasoning: o.ShareReasoning, Strict: o.Strict,

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/route"
+	"github.com/korproxy/korproxy/proxy/upstream"
+)
+
+// compile makes the table of a snapshot.
+func (s *snapshot) compile(l *upstream.Lists) {
+	s.table = route.Compile(&s.config.Config, route.Inputs{
+		Providers: s.providers, Accounts: s.accounts, Sandbox: !s.connected,
+		Listed: func(id string) ([]proxy.Model, bool) {
+			p := s.providers[id]
+			if p == nil {
+				return nil, false
+			}
+			return l.Known(p)
+		},
+	})
+}
+
+// Route implements proxy.Router. A model that no list holds yet may be in one
+// that is still being read.
+func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) (*proxy.Decision, error) {
+	return g.decide(ctx, in, false)
+}
+
+// explain is Route, with what was not chosen.
+func (g *gateway) explain(ctx context.Context, in *proxy.Inbound) (*proxy.Decision, error) {
+	return g.decide(ctx, in, true)
+}
+
+func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (*proxy.Decision, error) {
+	s := g.within(in.Workspace)
+	r := &route.Request{In: in, Now: time.Now(), Turn: g.turn.Add(1), Spent: g.spent, Explain: explain}
+	r.Safe, _ = g.safeMode()
+	if err := g.profileOf(s, r); err != nil {
+		return nil, err
+	}
+	d, err := s.decide(r, g.health)
+	if err == nil || !isUnknownModel(err) {
+		return d, err
+	}
+	select {
+	case <-g.lists.Refresh(s.providers, s.accounts):
+	case <-time.After(listPatience):
+	case <-ctx.Done():
+		return d, err
+	}
+	r.Asked = true
+	return s.decide(r, g.health)
+}
+
+// decide is the table's decision under what else the workspace sets.
+func (s *snapshot) decide(r *route.Request, h proxy.Standings) (*proxy.Decision, error) {
+	d, err := s.table.Decide(r, h)
+	if s.strict != nil && d != nil {
+		for i := range d.Candidates {
+			d.Candidates[i].Strict = s.strict
+		}
+	}
+	return d, err
+}
+
+func isUnknownModel(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && f.Code == fault.UnknownModel
+}
+
+// profileOf finds the profile of a request: asked for, its tool's, its
+// workspace's, the one in use.
+func (g *gateway) profileOf(s *snapshot, r *route.Request) error {
+	c := &s.config.Config
+	switch in := r.In; {
+	case in.Profile != "":
+		if !hasProfile(c, in.Profile) {
+			return unknownProfile(c, in.Profile)
+		}
+		r.Profile = in.Profile
+	case in.Tool != "" && c.Tools[in.Tool].Profile != "":
+		r.Profile = c.Tools[in.Tool].Profile
+	case s.profile != "":
+		r.Profile = s.profile
+	default:
+		r.Profile = g.activeProfile()
+	}
+	return nil
+}
+
+// healing is what the Engine does about failures.
+func (g *gateway) healing() proxy.Healing {
+	h := &g.state.Load().config.Config.Healing
+	return proxy.Healing{Retries: int(h.Retries), MaxWait: h.MaxWait, Failover: h.Failover}
+}
+
+// workspaces are the folders that requests came from.
+type workspaces struct {
+	mu sync.Mutex // guards of, and what it holds
+	of map[string]*workspace
+}
+
+// workspace is a folder whose .korproxy.toml may be in effect.
+type workspace struct {
+	base    *snapshot // that made was made over
+	looked  time.Time // when a file was last looked for
+	file    string    // "" when none is in effect
+	changed time.Time // the file's own time, with its size
+	size    int64
+	made    *snapshot // nil: the base is in effect
+}
+
+// lookAgain is how long it may take until a file that is new or gone, or a
+// folder that is trusted now, is noticed. An edit of a file that is in effect
+// counts with the next request.
+const lookAgain = time.Second
+
+// maxWorkspaces bounds what is kept: callers name folders.
+const maxWorkspaces = 256
+
+// within is the snapshot for requests from a folder.
+func (g *gateway) within(folder string) *snapshot {
+	base := g.state.Load()
+	if folder == "" || len(base.config.Config.TrustedFolders) == 0 {
+		return base
+	}
+	g.folders.mu.Lock()
+	defer g.folders.mu.Unlock()
+	w := g.folders.of[folder]
+	if w == nil {
+		if g.folders.of == nil || len(g.folders.of) >= maxWorkspaces {
+			g.folders.of = map[string]*workspace{}
+		}
+		w = &workspace{}
+		g.folders.of[folder] = w
+	}
+	if now := time.Now(); w.base != base || now.Sub(w.looked) >= lookAgain {
+		file, ok := config.Trusted(&base.config.Config, folder)
+		if !ok {
+			file = ""
+		}
+		if file != w.file || w.base != base {
+			w.made, w.changed, w.size = nil, time.Time{}, 0
+		}
+		w.base, w.looked, w.file = base, now, file
+	}
+	if w.file != "" {
+		g.refresh(w)
+	}
+	if w.made == nil {
+		return base
+	}
+	return w.made
+}
+
+// refresh reads the file of a workspace when it is not what it was. A mistake in
+// it keeps what was in effect.
+func (g *gateway) refresh(w *workspace) {
+	info, err := os.Stat(w.file)
+	if err != nil {
+		w.made, w.file = nil, ""
+		return
+	}
+	if info.ModTime().Equal(w.changed) && info.Size() == w.size {
+		return
+	}
+	w.changed, w.size = info.ModTime(), info.Size()
+	o := g.manage.load
+	o.Workspace = w.file
+	loaded, err := config.Load(o)
+	if err != nil {
+		g.log.Warn("the workspace's configuration was not taken; what was in effect stays", "file", w.file, "error", err)
+		return
+	}
+	s := &snapshot{config: loaded, providers: w.base.providers, accounts: w.base.accounts, connected: w.base.connected, strict: &loaded.Config.Strict}
+	if e, err := loaded.Explain("profile"); err == nil && e.Origin.Layer == config.LayerWorkspace {
+		s.profile = loaded.Config.Profile
+	}
+	s.compile(g.lists)
+	w.made = s
+}

@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/fault"
+)
+
+// hedges says whether the request is to be sent to a second candidate when the
+// first is slow: only where the configuration says so, and both can be asked now.
+func (w *walk) hedges() bool {
+	d := w.in.Decision
+	return d.HedgeAfter > 0 && w.h.Failover && len(w.candidates) > 1 &&
+		w.candidates[0].Standing.NotBefore.IsZero() && w.candidates[1].Standing.NotBefore.IsZero()
+}
+
+// sent is one of two requests that race.
+type sent struct {
+	to     *Candidate
+	reply  *Reply
+	began  time.Time
+	cancel context.CancelFunc
+	second bool
+}
+
+// hedge asks the first candidate, and beside it the second when no answer began
+// in time. The first good answer is taken and the other request cancelled. When
+// both fail the walk goes on with the rest.
+func (w *walk) hedge(ctx context.Context) (*Reply, error) {
+	answers := make(chan sent, 2)
+	ask := func(i int) context.CancelFunc {
+		own, cancel := context.WithCancel(ctx)
+		to, began := &w.candidates[i], time.Now()
+		go func() { answers <- sent{to, w.e.sendApart(own, w.in, to), began, cancel, i > 0} }()
+		return cancel
+	}
+	cancels := []context.CancelFunc{ask(0)}
+	w.next = 1
+	timer := time.NewTimer(w.in.Decision.HedgeAfter)
+	defer timer.Stop()
+	for running := 1; running > 0; {
+		select {
+		case <-timer.C:
+			cancels = append(cancels, ask(1))
+			w.next = 2
+			running++
+		case a := <-answers:
+			running--
+			if ctx.Err() != nil {
+				a.reply.Close()
+				drop(answers, cancels, running)
+				return nil, w.left(ctx)
+			}
+			w.note(a.to, a.reply, a.began, 0, a.second)
+			if a.reply.Fault == nil || !moveOn(a.reply.Fault) {
+				for i, cancel := range cancels {
+					if &w.candidates[i] != a.to {
+						cancel()
+					}
+				}
+				drop(answers, nil, running)
+				a.reply.OnClose(a.cancel)
+				if w.reply != nil {
+					w.reply.Close()
+				}
+				return a.reply, nil
+			}
+			a.cancel()
+			if w.reply != nil {
+				w.reply.Close()
+			}
+			w.reply = a.reply
+			w.failed(a.to, a.reply.Fault)
+			timer.Stop() // what is left is the walk's
+		}
+	}
+	return w.on(ctx)
+}
+
+// sendApart is send on a goroutine of its own, where a panic would end the daemon.
+func (e *Engine) sendApart(ctx context.Context, in *Inbound, to *Candidate) (reply *Reply) {
+	defer func() {
+		if p := recover(); p != nil {
+			reply = &Reply{Candidate: to, Fault: &fault.Error{Code: fault.Panicked, Err: fmt.Errorf("%v\n%s", p, debug.Stack())}}
+		}
+	}()
+	return e.send(ctx, in, to)
+}
+
+// drop gives up the requests that are still under way. Their answers are closed
+// when they come; nothing is noted, as they were not let finish.
+func drop(answers <-chan sent, cancels []context.CancelFunc, running int) {
+	for _, cancel := range cancels {
+		cancel()
+	}
+	if running == 0 {
+		return
+	}
+	go func() {
+		for range running {
+			a := <-answers
+			a.reply.Close()
+			a.cancel()
+		}
+	}()
+}
