@@ -78,9 +78,7 @@ func (w *walk) on(ctx context.Context) (*Reply, error) {
 		if err != nil {
 			return nil, err
 		}
-		if w.reply != nil {
-			w.reply.Close()
-		}
+		w.letGo()
 		if w.reply = reply; reply.Fault == nil || !moveOn(reply.Fault) {
 			return reply, nil
 		}
@@ -219,9 +217,7 @@ func (w *walk) wait(ctx context.Context, d time.Duration) bool {
 }
 
 func (w *walk) left(ctx context.Context) error {
-	if w.reply != nil {
-		w.reply.Close()
-	}
+	w.letGo()
 	return callerLeft(ctx)
 }
 
@@ -252,12 +248,17 @@ func (e *Engine) send(ctx context.Context, in *Inbound, to *Candidate) *Reply {
 		return reply
 	}
 	e.Health.Enter(to)
+	under := false
+	defer func() {
+		if !under { // it failed or panicked
+			e.Health.Leave(to)
+		}
+	}()
 	reply, err := e.Sender.Send(ctx, in, to)
 	if err != nil {
-		e.Health.Leave(to)
 		return &Reply{Candidate: to, Fault: fault.As(err)}
 	}
-	reply.health = e.Health
+	reply.health, under = e.Health, true
 	return reply
 }
 

@@ -224,6 +224,10 @@ func TestHedging(t *testing.T) {
 		{"a quick failure goes on at once", map[string][]string{"a": {busy}, "b": {"ok"}}, "a KP-UP-012,b", 0, 2},
 		{"the second fails", map[string][]string{"a": {"+3s ok"}, "b": {busy}}, "b KP-UP-012,a", 3 * time.Second, 2},
 		{"both fail, the third answers", map[string][]string{"a": {"+3s " + busy}, "b": {spent}, "c": {"ok"}}, "b KP-UP-011,a KP-UP-012,c", 3 * time.Second, 3},
+		{"what the second refuses the first may take", map[string][]string{"a": {"+3s ok"}, "b": {string(fault.UpstreamRefused)}}, "b KP-UP-014,a", 3 * time.Second, 2},
+		{"or fail to: the refusal stands", map[string][]string{"a": {"+3s " + busy}, "b": {string(fault.UpstreamRefused)}}, "b KP-UP-014,a KP-UP-012", 3 * time.Second, 2},
+		{"a refusal of the first is final", map[string][]string{"a": {"+3s " + string(fault.UpstreamRefused)}, "b": {"+5s ok"}}, "a KP-UP-014", 3 * time.Second, 2},
+		{"so is one of the second when the first has failed", map[string][]string{"a": {"+2s " + busy}, "b": {"+5s " + string(fault.UpstreamRefused)}}, "a KP-UP-012,b KP-UP-014", 6 * time.Second, 2},
 		{"a panic is one failure", map[string][]string{"a": {"panic"}, "b": {"ok"}}, "a KP-INTERNAL-002", 0, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -252,5 +256,52 @@ func TestHedging(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestTheLoserOfARaceReadsWhatItLikes: once an answer is being written its
+// Inbound is changed, while the other request may not have stopped yet.
+func TestTheLoserOfARaceReadsWhatItLikes(t *testing.T) {
+	e := &proxy.Engine{Router: racing{candidates("a", "b")}, Sender: sender(func(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
+		if to.Account.Name == "b" {
+			return &proxy.Reply{Candidate: to}, nil
+		}
+		<-ctx.Done()
+		if len(in.Body) == 0 {
+			t.Error("the body is gone")
+		}
+		return nil, &fault.Error{Code: fault.CallerLeft}
+	})}
+	in := &proxy.Inbound{Body: []byte("{}")}
+	synctest.Test(t, func(t *testing.T) {
+		reply, err := e.Do(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Body = nil
+		reply.Close()
+	})
+}
+
+type sender func(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error)
+
+func (s sender) Send(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
+	return s(ctx, in, to)
+}
+
+// TestAPanicLeavesNothingUnderWay: it would make the account look busy for ever.
+func TestAPanicLeavesNothingUnderWay(t *testing.T) {
+	w := &ward{}
+	e := &proxy.Engine{Router: candidates("a"), Sender: &script{of: map[string][]string{"a": {"panic"}}}, Health: w}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		_, _ = e.Do(t.Context(), &proxy.Inbound{})
+	}()
+	if w.under != 0 {
+		t.Errorf("%d are under way", w.under)
 	}
 }

@@ -27,20 +27,25 @@ type sent struct {
 }
 
 // hedge asks the first candidate, and beside it the second when no answer began
-// in time. The first good answer is taken and the other request cancelled. When
-// both fail the walk goes on with the rest.
+// in time. The first good answer is taken and the other request cancelled. What
+// the second refuses the first may take all the same: it is waited for, as it
+// would be without a second. When both fail in passing the walk goes on with the
+// rest.
 func (w *walk) hedge(ctx context.Context) (*Reply, error) {
 	answers := make(chan sent, 2)
 	ask := func(i int) context.CancelFunc {
 		own, cancel := context.WithCancel(ctx)
-		to, began := &w.candidates[i], time.Now()
-		go func() { answers <- sent{to, w.e.sendApart(own, w.in, to), began, cancel, i > 0} }()
+		// Each has its own Inbound: the one that is given up may read it yet when the
+		// answer of the other is written, and the body is let go of then.
+		to, in, began := &w.candidates[i], *w.in, time.Now()
+		go func() { answers <- sent{to, w.e.sendApart(own, &in, to), began, cancel, i > 0} }()
 		return cancel
 	}
 	cancels := []context.CancelFunc{ask(0)}
 	w.next = 1
 	timer := time.NewTimer(w.in.Decision.HedgeAfter)
 	defer timer.Stop()
+	refused := false // w.reply is what the second refused
 	for running := 1; running > 0; {
 		select {
 		case <-timer.C:
@@ -49,35 +54,42 @@ func (w *walk) hedge(ctx context.Context) (*Reply, error) {
 			running++
 		case a := <-answers:
 			running--
+			a.reply.OnClose(a.cancel)
 			if ctx.Err() != nil {
 				a.reply.Close()
 				drop(answers, cancels, running)
 				return nil, w.left(ctx)
 			}
 			w.note(a.to, a.reply, a.began, 0, a.second)
-			if a.reply.Fault == nil || !moveOn(a.reply.Fault) {
+			f := a.reply.Fault
+			if f == nil || !moveOn(f) && (!a.second || running == 0) {
 				for i, cancel := range cancels {
 					if &w.candidates[i] != a.to {
 						cancel()
 					}
 				}
 				drop(answers, nil, running)
-				a.reply.OnClose(a.cancel)
-				if w.reply != nil {
-					w.reply.Close()
-				}
+				w.letGo()
 				return a.reply, nil
 			}
-			a.cancel()
-			if w.reply != nil {
-				w.reply.Close()
+			if refused {
+				a.reply.Close()
+				return w.reply, nil
 			}
-			w.reply = a.reply
-			w.failed(a.to, a.reply.Fault)
+			w.letGo()
+			w.reply, refused = a.reply, !moveOn(f)
+			w.failed(a.to, f)
 			timer.Stop() // what is left is the walk's
 		}
 	}
 	return w.on(ctx)
+}
+
+// letGo closes the last failure.
+func (w *walk) letGo() {
+	if w.reply != nil {
+		w.reply.Close()
+	}
 }
 
 // sendApart is send on a goroutine of its own, where a panic would end the daemon.

@@ -156,7 +156,7 @@ type Model struct {
 	Embed    bool // an embedding model
 	Insert   bool // fills in the middle
 
-	// What published model data says; requests do not depend on it.
+	// What published model data says; what a model is sent does not depend on it.
 	Price     Price
 	Reasoning Known
 	Vision    Known

@@ -77,15 +77,16 @@ func newGateway(paths config.Paths, getenv func(string) string, first *config.Lo
 	}
 	g.sender = upstream.NewSender(Version(), g.keys, g.options, log)
 	g.lists = upstream.NewLists(g.sender, filepath.Join(paths.StateDir, "models.json"), log)
+	g.facts = upstream.NewModelFacts(modelDataFile(paths), log)
 	g.use(first)
 	g.engine = &proxy.Engine{Router: g, Sender: g.sender, Health: g.health, Healing: g.healing}
-	g.facts = upstream.NewModelFacts(modelDataFile(paths), log)
 	return g
 }
 
 // use makes a configuration the current one.
 func (g *gateway) use(c *config.Loaded) {
 	s := newSnapshot(c, g.keys)
+	s.inform(g.facts)
 	s.compile(g.lists)
 	g.state.Store(s)
 	g.health.Keep(s.accounts)

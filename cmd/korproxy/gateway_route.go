@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -26,6 +27,26 @@ func (s *snapshot) compile(l *upstream.Lists) {
 			return l.Known(p)
 		},
 	})
+}
+
+// inform adds to what the catalogue knows of models what published data says of
+// their price, their context and what they can read, where nothing else is known:
+// an image is not to go to a model that cannot see. What a model is sent does not
+// depend on it.
+func (s *snapshot) inform(facts *upstream.ModelFacts) {
+	for _, p := range s.providers {
+		describe := p.Describe
+		if describe == nil {
+			continue // nothing is published of a provider of the user's own
+		}
+		p.Describe = func(id string) proxy.Model {
+			m := describe(id)
+			known := facts.Fill(m)
+			m.Price, m.Vision, m.PDF = known.Price, known.Vision, known.PDF
+			m.Context = cmp.Or(m.Context, known.Context)
+			return m
+		}
+	}
 }
 
 // Route implements proxy.Router. A model that no list holds yet may be in one

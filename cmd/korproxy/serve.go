@@ -78,6 +78,8 @@ func (a *app) serve(ctx context.Context, flags map[string]string) error {
 	}
 	running.Go(func() { failed <- d.server.ServeSocket(d.socket) })
 	d.greet()
+	settled := time.AfterFunc(settling, settle)
+	defer settled.Stop()
 	var err error
 	select {
 	case <-ctx.Done():
@@ -256,6 +258,16 @@ func (d *daemon) shutdown() {
 func calm() []byte {
 	debug.SetGCPercent(15)
 	return make([]byte, 64<<20)
+}
+
+// settling is how long after its start the daemon gives back what only starting
+// needed. Editors start it at once with many other things, and look at it then.
+const settling = time.Second
+
+// settle gives memory back to the system.
+func settle() {
+	debug.FreeOSMemory()
+	trimProgram()
 }
 
 // close gives back what open took, in reverse.

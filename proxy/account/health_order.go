@@ -26,7 +26,7 @@ func (h *Health) Standing(a *proxy.Account, model string, now time.Time) proxy.S
 	if s == nil {
 		return out
 	}
-	out.Load = max(0, int(s.load.Load()))
+	out.Load = max(0, int(s.load.Load())) // a Leave may be half done
 	if t := s.tightest.Load(); t != nil && now.Before(t.reset) {
 		out.Remaining, out.Reset = t.remaining, t.reset
 	}
@@ -56,7 +56,9 @@ func (s *standing) judge(out *proxy.Standing, model string, now time.Time) {
 	if c := s.circuits[model]; c != nil && out.NotBefore.IsZero() && !c.until.IsZero() {
 		out.State, out.Code = string(c.state), c.code
 		if out.NotBefore, out.Told = c.until, c.told; c.probed(now) {
-			out.NotBefore = now.Add(probeLimit)
+			// How long to wait for the one that looks is our own guess, whoever told
+			// how long to wait before.
+			out.NotBefore, out.Told = now.Add(probeLimit), false
 		}
 	}
 	if !now.Before(out.NotBefore) {
@@ -177,8 +179,10 @@ func (h *Health) Enter(to *proxy.Candidate) {
 
 // Leave implements proxy.Health.
 func (h *Health) Leave(to *proxy.Candidate) {
-	if s := h.find(to.Account); s != nil {
-		s.load.Add(-1)
+	// An account that was forgotten meanwhile, and is new again, did not hear of
+	// the Enter.
+	if s := h.find(to.Account); s != nil && s.load.Add(-1) < 0 {
+		s.load.Add(1)
 	}
 }
 

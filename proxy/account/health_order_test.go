@@ -116,6 +116,35 @@ func TestACircuitOpensAndLooks(t *testing.T) {
 	})
 }
 
+// TestAProbeHoldsNobodyUp: what a provider said of its pause is over when the
+// pause is. With one account, others would be refused while the first is answered.
+func TestAProbeHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient("a")
+		p.fails(&fault.Error{Code: fault.RateLimit, RetryAfter: 2 * time.Second})
+		if got := p.standing(); !got.Told {
+			t.Fatalf("the pause was told: %+v", got)
+		}
+		time.Sleep(2 * time.Second)
+		p.h.Enter(&p.to)
+		if got := p.standing(); got.Told || time.Until(got.NotBefore) != probeLimit {
+			t.Errorf("while one looks: %+v", got)
+		}
+	})
+}
+
+func TestAnAccountThatCameBackIsNotIdlerThanIdle(t *testing.T) {
+	p := newPatient("a")
+	p.h.Enter(&p.to)
+	p.h.Keep(nil)
+	p.answers(proxy.OpGenerate) // it is known anew
+	p.h.Leave(&p.to)            // of the request from before
+	p.h.Enter(&p.to)
+	if got := p.standing(); got.Load != 1 {
+		t.Errorf("load is %d", got.Load)
+	}
+}
+
 // TestAPartOfFailuresOpens: an account that fails now and then, and answers in
 // between, is left for a better one; a rare failure is not.
 func TestAPartOfFailuresOpens(t *testing.T) {

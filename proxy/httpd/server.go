@@ -67,8 +67,9 @@ type Server struct {
 	callers  http.Handler  // the port
 	admin    http.Handler  // the socket
 
-	mu      sync.Mutex // guards servers
+	mu      sync.Mutex // guards what follows
 	servers []*http.Server
+	ended   bool // Shutdown has been through them
 }
 
 // New makes a Server. Serve starts it.
@@ -126,6 +127,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = true
 	var all error
 	for _, srv := range s.servers {
 		if err := srv.Shutdown(ctx); err != nil {
