@@ -63,9 +63,10 @@ func (g *gateway) explain(ctx context.Context, in *proxy.Inbound) (*proxy.Decisi
 func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (*proxy.Decision, error) {
 	s := g.within(in.Workspace)
 	r := &route.Request{In: in, Now: time.Now(), Turn: g.turn.Add(1), Spent: g.spent, Explain: explain}
-	r.Safe, _ = g.safeMode()
-	if err := g.profileOf(s, r); err != nil {
-		return nil, err
+	if r.Safe, _ = g.safeMode(); !r.Safe { // which knows no profiles, be they there or not
+		if err := g.profileOf(s, r); err != nil {
+			return nil, err
+		}
 	}
 	d, err := s.decide(r, g.health)
 	if err == nil || !isUnknownModel(err) {
@@ -112,7 +113,7 @@ func (g *gateway) profileOf(s *snapshot, r *route.Request) error {
 	case s.profile != "":
 		r.Profile = s.profile
 	default:
-		r.Profile = g.activeProfile()
+		r.Profile = g.activeProfile(c)
 	}
 	return nil
 }
@@ -125,12 +126,13 @@ func (g *gateway) healing() proxy.Healing {
 
 // workspaces are the folders that requests came from.
 type workspaces struct {
-	mu sync.Mutex // guards of, and what it holds
+	mu sync.Mutex // guards of
 	of map[string]*workspace
 }
 
 // workspace is a folder whose .korproxy.toml may be in effect.
 type workspace struct {
+	mu      sync.Mutex // guards what follows: a slow disk holds up its own requests alone
 	base    *snapshot // that made was made over
 	looked  time.Time // when a file was last looked for
 	file    string    // "" when none is in effect
@@ -147,22 +149,29 @@ const lookAgain = time.Second
 // maxWorkspaces bounds what is kept: callers name folders.
 const maxWorkspaces = 256
 
+func (ws *workspaces) find(folder string) *workspace {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	w := ws.of[folder]
+	if w == nil {
+		if ws.of == nil || len(ws.of) >= maxWorkspaces {
+			ws.of = map[string]*workspace{}
+		}
+		w = &workspace{}
+		ws.of[folder] = w
+	}
+	return w
+}
+
 // within is the snapshot for requests from a folder.
 func (g *gateway) within(folder string) *snapshot {
 	base := g.state.Load()
 	if folder == "" || len(base.config.Config.TrustedFolders) == 0 {
 		return base
 	}
-	g.folders.mu.Lock()
-	defer g.folders.mu.Unlock()
-	w := g.folders.of[folder]
-	if w == nil {
-		if g.folders.of == nil || len(g.folders.of) >= maxWorkspaces {
-			g.folders.of = map[string]*workspace{}
-		}
-		w = &workspace{}
-		g.folders.of[folder] = w
-	}
+	w := g.folders.find(folder)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if now := time.Now(); w.base != base || now.Sub(w.looked) >= lookAgain {
 		file, ok := config.Trusted(&base.config.Config, folder)
 		if !ok {

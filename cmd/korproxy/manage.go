@@ -34,9 +34,10 @@ type manager struct {
 
 // noteRouting adds to a status how requests are routed.
 func (g *gateway) noteRouting(st *httpd.Status) {
-	st.Profile, st.ProfileBy = g.profileInUse()
+	c := g.state.Load().config
+	st.Profile, st.ProfileBy = g.profileInUse(&c.Config)
 	st.SafeMode, st.SafeWhy = g.safeMode()
-	st.Warnings = problemList(g.state.Load().config.Warnings)
+	st.Warnings = problemList(c.Warnings)
 }
 
 // problemList is a list of mistakes as the management API shows it.
@@ -52,7 +53,7 @@ func problemList(ps config.Problems) []httpd.Problem {
 func (g *gateway) Profiles(context.Context) httpd.ProfileList {
 	c := &g.state.Load().config.Config
 	var list httpd.ProfileList
-	list.Active, list.By = g.profileInUse()
+	list.Active, list.By = g.profileInUse(c)
 	list.Profiles = append(list.Profiles, profileInfo(c, defaultProfile))
 	for _, name := range sortedKeys(c.Profiles) {
 		if name != defaultProfile {
@@ -95,7 +96,7 @@ func (g *gateway) UseProfile(_ context.Context, name string) error {
 	if err := g.manage.runtime.change(g.paths, g.log, func(c *choices) { c.Profile = name }); err != nil {
 		return err
 	}
-	g.log.Info("the profile was switched", "profile", g.activeProfile())
+	g.log.Info("the profile was switched", "profile", g.activeProfile(&g.state.Load().config.Config))
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (g *gateway) SetSafeMode(_ context.Context, on bool) error {
 func (g *gateway) Routes(_ context.Context, profile string) (httpd.RouteTable, error) {
 	c := &g.state.Load().config.Config
 	if profile == "" {
-		profile = g.activeProfile()
+		profile = g.activeProfile(c)
 	}
 	t := httpd.RouteTable{Profile: profile, Rules: []httpd.RuleInfo{}, Groups: []httpd.GroupInfo{}, Aliases: []httpd.AliasInfo{}}
 	if !hasProfile(c, profile) {

@@ -77,15 +77,15 @@ const (
 const defaultProfile = "default"
 
 // activeProfile is the profile of requests for which nothing else names one.
-func (g *gateway) activeProfile() string {
-	name, _ := g.profileInUse()
+func (g *gateway) activeProfile(c *config.Config) string {
+	name, _ := g.profileInUse(c)
 	return name
 }
 
 // profileInUse is activeProfile with what decided. A chosen profile that the
-// configuration has no more counts for nothing.
-func (g *gateway) profileInUse() (name, by string) {
-	c := &g.state.Load().config.Config
+// configuration has no more counts for nothing. The configuration is the caller's:
+// a request goes by one from its beginning to its end.
+func (g *gateway) profileInUse(c *config.Config) (name, by string) {
 	if chosen := g.manage.runtime.get(g.paths, g.log).Profile; chosen != "" && hasProfile(c, chosen) {
 		return chosen, byUser
 	}
