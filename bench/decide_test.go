@@ -22,7 +22,7 @@ func (calm) Standing(a *proxy.Account, _ string, now time.Time) proxy.Standing {
 	return proxy.Standing{State: "available", Remaining: left, Reset: now.Add(time.Hour), Checked: now}
 }
 
-func (calm) Affine(uint64, time.Time) string { return "provider7/b" }
+func (calm) Affine(uint64, time.Time) (account, model string) { return "provider7/b", "shared" }
 
 // busy is 20 accounts of 10 providers with 400 models each, 30 rules of which
 // none holds but the last, and a profile.

@@ -103,7 +103,7 @@ type Standing struct {
 	// NotBefore is when it should be asked next; zero is now.
 	NotBefore time.Time
 	Told      bool      // NotBefore is the provider's own word
-	Checked   time.Time // of the last evidence; zero when there is none
+	Checked   time.Time // of the last evidence for it; zero when there is none
 	Load      int       // requests under way
 	Remaining float64   // share left of the limit that is nearest to its end; -1 unknown
 	Reset     time.Time // when that limit is full again; zero unknown
@@ -113,8 +113,8 @@ type Standing struct {
 type Standings interface {
 	Standing(a *Account, model string, now time.Time) Standing
 	// Affine is the label of the account that holds the prompt cache of a
-	// conversation, "" when none is known to.
-	Affine(prefix uint64, now time.Time) string
+	// conversation, and the model it is for; "" when none is known to.
+	Affine(prefix uint64, now time.Time) (account, model string)
 }
 
 // Attempt is one request to a provider on behalf of a caller's.

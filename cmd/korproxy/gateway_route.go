@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
-	"sync"
 	"time"
 
-	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/route"
@@ -122,98 +119,4 @@ func (g *gateway) profileOf(s *snapshot, r *route.Request) error {
 func (g *gateway) healing() proxy.Healing {
 	h := &g.state.Load().config.Config.Healing
 	return proxy.Healing{Retries: int(h.Retries), MaxWait: h.MaxWait, Failover: h.Failover}
-}
-
-// workspaces are the folders that requests came from.
-type workspaces struct {
-	mu sync.Mutex // guards of
-	of map[string]*workspace
-}
-
-// workspace is a folder whose .korproxy.toml may be in effect.
-type workspace struct {
-	mu      sync.Mutex // guards what follows: a slow disk holds up its own requests alone
-	base    *snapshot // that made was made over
-	looked  time.Time // when a file was last looked for
-	file    string    // "" when none is in effect
-	changed time.Time // the file's own time, with its size
-	size    int64
-	made    *snapshot // nil: the base is in effect
-}
-
-// lookAgain is how long it may take until a file that is new or gone, or a
-// folder that is trusted now, is noticed. An edit of a file that is in effect
-// counts with the next request.
-const lookAgain = time.Second
-
-// maxWorkspaces bounds what is kept: callers name folders.
-const maxWorkspaces = 256
-
-func (ws *workspaces) find(folder string) *workspace {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	w := ws.of[folder]
-	if w == nil {
-		if ws.of == nil || len(ws.of) >= maxWorkspaces {
-			ws.of = map[string]*workspace{}
-		}
-		w = &workspace{}
-		ws.of[folder] = w
-	}
-	return w
-}
-
-// within is the snapshot for requests from a folder.
-func (g *gateway) within(folder string) *snapshot {
-	base := g.state.Load()
-	if folder == "" || len(base.config.Config.TrustedFolders) == 0 {
-		return base
-	}
-	w := g.folders.find(folder)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if now := time.Now(); w.base != base || now.Sub(w.looked) >= lookAgain {
-		file, ok := config.Trusted(&base.config.Config, folder)
-		if !ok {
-			file = ""
-		}
-		if file != w.file || w.base != base {
-			w.made, w.changed, w.size = nil, time.Time{}, 0
-		}
-		w.base, w.looked, w.file = base, now, file
-	}
-	if w.file != "" {
-		g.refresh(w)
-	}
-	if w.made == nil {
-		return base
-	}
-	return w.made
-}
-
-// refresh reads the file of a workspace when it is not what it was. A mistake in
-// it keeps what was in effect.
-func (g *gateway) refresh(w *workspace) {
-	info, err := os.Stat(w.file)
-	if err != nil {
-		w.made, w.file = nil, ""
-		return
-	}
-	if info.ModTime().Equal(w.changed) && info.Size() == w.size {
-		return
-	}
-	w.changed, w.size = info.ModTime(), info.Size()
-	o := g.manage.load
-	o.Workspace = w.file
-	loaded, err := config.Load(o)
-	if err != nil {
-		g.log.Warn("the workspace's configuration was not taken; what was in effect stays", "file", w.file, "error", err)
-		return
-	}
-	s := &snapshot{config: loaded, providers: w.base.providers, accounts: w.base.accounts, connected: w.base.connected, strict: &loaded.Config.Strict}
-	if e, err := loaded.Explain("profile"); err == nil && e.Origin.Layer == config.LayerWorkspace {
-		s.profile = loaded.Config.Profile
-	}
-	s.compile(g.lists)
-	w.made = s
 }

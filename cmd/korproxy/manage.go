@@ -32,14 +32,6 @@ type manager struct {
 	editing sync.Mutex     // one write of the configuration at a time
 }
 
-// noteRouting adds to a status how requests are routed.
-func (g *gateway) noteRouting(st *httpd.Status) {
-	c := g.state.Load().config
-	st.Profile, st.ProfileBy = g.profileInUse(&c.Config)
-	st.SafeMode, st.SafeWhy = g.safeMode()
-	st.Warnings = problemList(c.Warnings)
-}
-
 // problemList is a list of mistakes as the management API shows it.
 func problemList(ps config.Problems) []httpd.Problem {
 	var out []httpd.Problem

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,19 +124,22 @@ func TestSwitchingTheProfile(t *testing.T) {
 	if _, err := io.ReadFull(open.Body, first); err != nil {
 		t.Fatal(err)
 	}
+	var all []time.Duration
 	for range 20 {
 		for _, name := range []string{"work", "home"} {
 			began := time.Now()
 			if a := d.asAdmin(http.MethodPut, "/profiles/active", `{"name":"`+name+`"}`); a.Status != 200 {
 				t.Fatalf("%d %s", a.Status, a.Body)
 			}
-			if took := time.Since(began); took > 50*time.Millisecond {
-				t.Logf("switching took %v", took)
-			}
+			all = append(all, time.Since(began))
 			if model, _ := d.served(chatPath); model != name+"-model" {
 				t.Fatalf("%s answered in profile %s", model, name)
 			}
 		}
+	}
+	// A busy machine holds up some of them.
+	if slices.Sort(all); all[len(all)/2] > 50*time.Millisecond {
+		t.Errorf("switching took %v", all)
 	}
 	var l httpd.ProfileList
 	if a := d.asAdmin(http.MethodGet, "/profiles", ""); json.Unmarshal(a.Body, &l) != nil || l.Active != "home" || l.By != "user" || len(l.Profiles) != 3 {

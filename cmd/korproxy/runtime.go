@@ -13,6 +13,8 @@ import (
 	"github.com/korproxy/korproxy/internal/atomicfile"
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy/httpd"
+	"github.com/korproxy/korproxy/proxy/route"
 )
 
 // choices are what a user switches without an edit of the configuration. They
@@ -124,4 +126,26 @@ func (g *gateway) setSafeMode(on bool, why string) error {
 		g.log.Info("safe mode was switched", "on", on, "why", why)
 	}
 	return err
+}
+
+// noteRouting adds to a status how requests are routed.
+func (g *gateway) noteRouting(st *httpd.Status) {
+	c := g.state.Load().config
+	st.Profile, st.ProfileBy = g.profileInUse(&c.Config)
+	st.SafeMode, st.SafeWhy = g.safeMode()
+	st.Warnings = append(problemList(c.Warnings), g.budgetWarnings(&c.Config)...)
+}
+
+// budgetWarnings are the budgets that are spent, or nearly.
+func (g *gateway) budgetWarnings(c *config.Config) []httpd.Problem {
+	var out []httpd.Problem
+	for _, name := range sortedKeys(c.Profiles) {
+		p := c.Profiles[name]
+		day, month := g.spent(name)
+		texts, _ := route.BudgetWarnings(name, &p.Budget, day, month)
+		for _, text := range texts {
+			out = append(out, httpd.Problem{Code: string(fault.BudgetSpent), Key: "profiles." + name + ".budget", Message: text})
+		}
+	}
+	return out
 }

@@ -250,14 +250,14 @@ func (d *daemon) shutdown() {
 	d.log.Info("korproxy has stopped")
 }
 
-// calm makes the garbage collector run for every 10 MB allocated at the least
+// calm makes the garbage collector run for every 5 MB allocated at the least
 // instead of every 4, which under load would be many times a second. The bytes
 // are counted by the collector as live, but never touched, so they take no
 // memory; and with the low percentage that goes with them, thousands of open
 // streams take less than they would without.
 func calm() []byte {
 	debug.SetGCPercent(15)
-	return make([]byte, 64<<20)
+	return make([]byte, 32<<20)
 }
 
 // settling is how long after its start the daemon gives back what only starting

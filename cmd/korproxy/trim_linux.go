@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// trimProgram gives back the pages of the program's file that starting has
-// touched: tables of packages, the catalogue's reader, all that is not run again.
-// Only pages that cannot have been written to are let go; one that is wanted
-// comes back from the file, which the system has in its cache. It returns the
-// bytes it let go of the address space, whatever of them was in memory.
+// trimProgram gives back the pages of the program's code that starting has run:
+// what makes tables, reads the catalogue and the configuration, and is not run
+// again. One that is wanted comes back from the file, which the system has in its
+// cache. It returns the bytes it let go of the address space, whatever of them was
+// in memory.
 func trimProgram() int {
 	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {
@@ -37,10 +37,10 @@ func trimProgram() int {
 }
 
 // programPages reads a line of /proc/self/maps: where pages of the file begin
-// that may be read or run, and never written.
+// that are run, and never written.
 func programPages(line, exe string) (from, size uintptr, ok bool) {
 	f := strings.Fields(line)
-	if len(f) != 6 || f[5] != exe || len(f[1]) != 4 || f[1][1] != '-' || f[1][3] != 'p' {
+	if len(f) != 6 || f[5] != exe || f[1] != "r-xp" {
 		return 0, 0, false
 	}
 	a, b, found := strings.Cut(f[0], "-")

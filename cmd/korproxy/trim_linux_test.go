@@ -11,7 +11,7 @@ func TestOnlyPagesThatCannotBeWrittenAreLetGo(t *testing.T) {
 	const exe = "/opt/korproxy"
 	for line, want := range map[string]bool{
 		"00400000-00e02000 r-xp 00000000 fe:00 12 /opt/korproxy":            true,
-		"00e02000-01750000 r--p 00a02000 fe:00 12 /opt/korproxy":            true,
+		"00e02000-01750000 r--p 00a02000 fe:00 12 /opt/korproxy":            false, // read all the time
 		"01750000-017dd000 rw-p 01350000 fe:00 12 /opt/korproxy":            false, // the program's data
 		"01750000-017dd000 r--s 01350000 fe:00 12 /opt/korproxy":            false,
 		"7f0000000000-7f0000001000 r-xp 00000000 fe:00 13 /usr/lib/libc.so": false,
@@ -46,7 +46,7 @@ func TestTrimmingGivesMemoryBack(t *testing.T) {
 	if n := trimProgram(); n == 0 {
 		t.Fatal("nothing was let go")
 	}
-	if after := resident(t); after > before*2/3 {
+	if after := resident(t); after > before*4/5 {
 		t.Errorf("%d KB of files before, %d after", before, after)
 	}
 }

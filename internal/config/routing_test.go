@@ -154,6 +154,9 @@ func TestWarnings(t *testing.T) {
 		{"reached: greater sizes", "[[rules]]\nmax_input = 9\ntarget = \"smart\"\n[[rules]]\ntarget = \"fast\"", 0, ""},
 		{"reached: a neighbouring folder", "[[rules]]\nworkspace = [\"/src/a\"]\ntarget = \"smart\"\n[[rules]]\nworkspace = [\"/src/ab\"]\ntarget = \"fast\"", 0, ""},
 		{"reached: hours that overlap", "[[rules]]\nhours = \"09:00-12:00\"\ntarget = \"smart\"\n[[rules]]\nhours = \"11:00-13:00\"\ntarget = \"fast\"", 0, ""},
+		{"unreachable by days", "[[rules]]\nhours = \"22:00-06:00\"\ndays = [\"mon\", \"tue\"]\ntarget = \"smart\"\n[[rules]]\nhours = \"23:00-05:00\"\ndays = [\"mon\"]\ntarget = \"fast\"", 5, "never decides"},
+		{"reached: the small hours are of the day before", "[[rules]]\nhours = \"22:00-06:00\"\ndays = [\"mon\"]\ntarget = \"smart\"\n[[rules]]\nhours = \"00:00-05:00\"\ndays = [\"mon\"]\ntarget = \"fast\"", 0, ""},
+		{"reached: the small hours of the day after", "[[rules]]\ndays = [\"mon\"]\ntarget = \"smart\"\n[[rules]]\nhours = \"22:00-06:00\"\ndays = [\"mon\"]\ntarget = \"fast\"", 0, ""},
 		{"sizes that exclude each other", "[[rules]]\nmin_input = 10\nmax_input = 9\ntarget = \"smart\"", 2, "never holds"},
 		{"a need the target lacks", "[[rules]]\nneeds = [\"vision\"]\ntarget = \"openai/blind\"", 3, "read images"},
 		{"two rules of one name", "[[rules]]\nname = \"a\"\nclass = [\"chat\"]\ntarget = \"smart\"\n[[rules]]\nname = \"a\"\nclass = [\"edit\"]\ntarget = \"fast\"", 6, "same name"},
@@ -171,6 +174,7 @@ func TestWarnings(t *testing.T) {
 		{"the account of the environment", "aliases.x = \"openai:auto/gpt-5\"", 0, ""},
 		{"weights without their strategy", "[groups.pool]\nmembers = [\"smart\"]\nweights = [1]", 3, "weighted"},
 		{"strategy without its weights", "[groups.pool]\nmembers = [\"smart\"]\nstrategy = \"weighted\"", 3, "weighs the same"},
+		{"a budget that nothing counts for", "usage.record = false\n[profiles.p.budget]\nday = 1", 2, "no ledger"},
 		{"a budget without bounds", "[profiles.p.budget]\non_exceeded = \"stop\"", 2, "set day"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

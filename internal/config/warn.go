@@ -94,6 +94,8 @@ func (l *loader) warnProfile(name string) {
 	l.warnTarget(p.Budget.Reroute, at+".budget.reroute")
 	if b := p.Budget; b.OnExceeded != "warn" && b.Day == 0 && b.Month == 0 {
 		l.warning(at+".budget.on_exceeded", "there is no bound to exceed", "set day or month")
+	} else if !l.cfg.Usage.Record && (b.Day > 0 || b.Month > 0) {
+		l.warning(at+".budget", "no ledger is kept, so nothing is known to be spent", "set record = true under [usage]")
 	}
 }
 

@@ -72,7 +72,7 @@ func covers(wide, narrow *Rule) bool {
 		within(wide.Tool, narrow.Tool, Match) &&
 		within(wide.Workspace, narrow.Workspace, folderHolds) &&
 		within(wide.Profile, narrow.Profile, equal) &&
-		within(wide.Days, narrow.Days, equal) &&
+		daysHold(wide, narrow) &&
 		wide.MinInput <= narrow.MinInput &&
 		(wide.MaxInput == 0 || narrow.MaxInput > 0 && narrow.MaxInput <= wide.MaxInput) &&
 		// More needs are fewer requests.
@@ -97,6 +97,21 @@ func within(wide, narrow []string, holds func(wide, narrow string) bool) bool {
 func folderHolds(wide, narrow string) bool {
 	wide, narrow = strings.TrimRight(wide, `/\`), strings.TrimRight(narrow, `/\`)
 	return Match(wide, narrow) || Match(wide+"/*", narrow)
+}
+
+// daysHold says the same of days. Hours over midnight belong to the day they
+// began on, so that the small hours of two rules may be of different days.
+func daysHold(wide, narrow *Rule) bool {
+	if len(wide.Days) == 0 {
+		return true
+	}
+	wideFrom, wideTo, _ := ParseHours(wide.Hours)
+	from, to, _ := ParseHours(narrow.Hours)
+	switch over, narrowOver := wideFrom > wideTo, from > to; {
+	case narrowOver && !over, over && !narrowOver && from < wideFrom:
+		return false
+	}
+	return within(wide.Days, narrow.Days, equal)
 }
 
 // hoursHold says whether hours lie within others.

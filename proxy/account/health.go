@@ -44,6 +44,7 @@ type standing struct {
 	ends     time.Time // when the condition is over by itself; zero: not before a success
 	fails    int       // in a row
 	failed   time.Time // the last of them that counted
+	refused  time.Time // the last word on the condition
 	limits   []proxy.Limit
 	circuits map[string]*circuit // by model; those of which something is known
 }
@@ -208,7 +209,7 @@ func (s *standing) fail(in *proxy.Inbound, state State, f *fault.Error, now time
 		s.fails++
 		s.failed = now
 	}
-	s.cond.State, s.cond.Code, s.cond.Message = state, f.Code, words(f)
+	s.cond.State, s.cond.Code, s.cond.Message, s.refused = state, f.Code, words(f), now
 	s.cond.Until, s.ends = ending(state, f, s.limits, now), time.Time{}
 	if state == Limited || !s.cond.Until.IsZero() {
 		s.ends = s.cond.Until

@@ -46,15 +46,15 @@ func (s *standing) judge(out *proxy.Standing, model string, now time.Time) {
 	s.expire(now)
 	switch c := &s.cond; {
 	case c.Code == fault.PolicyRefused:
-		out.State, out.Code, out.NotBefore = string(c.State), c.Code, out.Checked.Add(refusedFor)
+		out.State, out.Code, out.Checked, out.NotBefore = string(c.State), c.Code, s.refused, s.refused.Add(refusedFor)
 	case c.State == SignedOut, c.State == Exhausted:
-		out.State, out.Code = string(c.State), c.Code
+		out.State, out.Code, out.Checked = string(c.State), c.Code, s.refused
 		if out.NotBefore, out.Told = s.ends, !s.ends.IsZero(); !out.Told {
-			out.NotBefore = out.Checked.Add(triedAgain)
+			out.NotBefore = s.refused.Add(triedAgain)
 		}
 	}
 	if c := s.circuits[model]; c != nil && out.NotBefore.IsZero() && !c.until.IsZero() {
-		out.State, out.Code = string(c.state), c.code
+		out.State, out.Code, out.Checked = string(c.state), c.code, c.at
 		if out.NotBefore, out.Told = c.until, c.told; c.probed(now) {
 			// How long to wait for the one that looks is our own guess, whoever told
 			// how long to wait before.
@@ -119,8 +119,12 @@ func (s *standing) open(model string, state State, f *fault.Error, now time.Time
 		s.circuits[model] = c
 	}
 	c.age(now)
-	c.bad++
 	wasOpen := now.Before(c.until)
+	looked := !wasOpen && now.Sub(c.until) < longestOpen // half-open: it is no better yet
+	if !wasOpen && !looked && c.bad < quietAt {
+		c.opened = 0
+	}
+	c.bad++
 	c.state, c.code, c.probe = state, f.Code, time.Time{}
 	until, told := time.Time{}, false
 	switch {
@@ -132,7 +136,7 @@ func (s *standing) open(model string, state State, f *fault.Error, now time.Time
 			break
 		}
 		until = now.Add(min(maxPause, firstPause<<min(c.opened, 8)))
-	case c.bad >= opensAt && c.bad/(c.bad+c.ok) >= opensShare:
+	case looked, c.bad >= opensAt && c.bad/(c.bad+c.ok) >= opensShare:
 		until = now.Add(min(longestOpen, firstOpen<<min(c.opened, 8)))
 	}
 	switch {
@@ -227,6 +231,7 @@ type conversations struct {
 
 type holder struct {
 	account string
+	model   string // each has its own cache
 	at      time.Time
 }
 
@@ -245,7 +250,7 @@ func (h *Health) Holds(prefix uint64, to *proxy.Candidate) {
 	if _, known := c.held[prefix]; !known && len(c.held) >= maxConversations {
 		c.forget(now)
 	}
-	c.held[prefix] = holder{to.Account.Label(), now}
+	c.held[prefix] = holder{to.Account.Label(), to.Model.ID, now}
 }
 
 // forget makes room: what is over, else the older half.
@@ -271,15 +276,15 @@ func (c *conversations) forget(now time.Time) {
 }
 
 // Affine implements proxy.Standings.
-func (h *Health) Affine(prefix uint64, now time.Time) string {
+func (h *Health) Affine(prefix uint64, now time.Time) (account, model string) {
 	if prefix == 0 {
-		return ""
+		return "", ""
 	}
 	c := &h.talks
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if v, ok := c.held[prefix]; ok && now.Sub(v.at) < cacheLife {
-		return v.account
+		return v.account, v.model
 	}
-	return ""
+	return "", ""
 }

@@ -40,6 +40,35 @@ func TestWhatMayBeMendedIsTriedAgain(t *testing.T) {
 	})
 }
 
+// TestCountingPutsNothingOff: tools count tokens all the time, which says nothing
+// of what is left to spend, and the account would be asked never again.
+func TestCountingPutsNothingOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient("a")
+		p.fails(fault.New(fault.QuotaExhausted, "no"))
+		for range 5 {
+			time.Sleep(triedAgain / 5)
+			p.answers(proxy.OpCount)
+		}
+		if got := p.standing(); !got.NotBefore.IsZero() {
+			t.Errorf("got %+v", got)
+		}
+	})
+	// Nor does it vouch for what a provider told of a pause, which is doubted after
+	// a while.
+	for _, code := range []fault.Code{fault.QuotaExhausted, fault.RateLimit} {
+		synctest.Test(t, func(t *testing.T) {
+			p, began := newPatient("a"), time.Now()
+			p.fails(&fault.Error{Code: code, RetryAfter: time.Hour})
+			time.Sleep(time.Minute)
+			p.answers(proxy.OpCount)
+			if got := p.standing(); !got.Told || !got.Checked.Equal(began) {
+				t.Errorf("%s: got %+v", code, got)
+			}
+		})
+	}
+}
+
 func TestAPauseIsForOneModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient("a")
@@ -97,7 +126,6 @@ func TestACircuitOpensAndLooks(t *testing.T) {
 		if got := p.standing(); !got.NotBefore.IsZero() {
 			t.Errorf("the one that looks is waited for: %+v", got)
 		}
-		failing()
 		failing() // it failed: open again, for longer
 		if left := time.Until(p.standing().NotBefore); left != 2*firstOpen {
 			t.Errorf("open for %v", left)
@@ -112,6 +140,35 @@ func TestACircuitOpensAndLooks(t *testing.T) {
 		p.answers(proxy.OpGenerate)
 		if !p.h.find(p.to.Account).well.Load() {
 			t.Error("it is not forgotten when all was quiet for a while")
+		}
+	})
+}
+
+// TestEachProbeThatFailsOpensForLonger: failures grow old while nothing is sent,
+// and one that looks is enough to know.
+func TestEachProbeThatFailsOpensForLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient("a")
+		failing := func() { p.fails(fault.New(fault.UpstreamFailed, "500")) }
+		failing()
+		failing()
+		for _, want := range []time.Duration{firstOpen, 2 * firstOpen, 4 * firstOpen, 8 * firstOpen, longestOpen, longestOpen} {
+			failing()
+			if left := time.Until(p.standing().NotBefore); left != want {
+				t.Errorf("open for %v, want %v", left, want)
+			}
+			time.Sleep(want)
+		}
+		// Long after, one failure is one failure, and what opens begins anew.
+		time.Sleep(time.Hour)
+		failing()
+		if got := p.standing(); !got.NotBefore.IsZero() {
+			t.Errorf("open after one: %+v", got)
+		}
+		failing()
+		failing()
+		if left := time.Until(p.standing().NotBefore); left != firstOpen {
+			t.Errorf("open for %v", left)
 		}
 	})
 }
@@ -196,10 +253,14 @@ func TestAConversationKeepsItsAccount(t *testing.T) {
 		p, now := newPatient("a"), time.Now()
 		p.h.Holds(0, &p.to)
 		p.h.Holds(7, &p.to)
-		if p.h.Affine(7, now) != "p/a" || p.h.Affine(8, now) != "" || p.h.Affine(0, now) != "" {
+		holder := func(prefix uint64, now time.Time) string {
+			account, model := p.h.Affine(prefix, now)
+			return account + " " + model
+		}
+		if holder(7, now) != "p/a m" || holder(8, now) != " " || holder(0, now) != " " {
 			t.Error("wrong holder")
 		}
-		if p.h.Affine(7, now.Add(cacheLife)) != "" {
+		if holder(7, now.Add(cacheLife)) != " " {
 			t.Error("held for ever")
 		}
 		for i := range uint64(3 * maxConversations) {
@@ -211,7 +272,7 @@ func TestAConversationKeepsItsAccount(t *testing.T) {
 		if n := len(p.h.talks.held); n > maxConversations {
 			t.Errorf("%d are remembered", n)
 		}
-		if p.h.Affine(3*maxConversations+9, time.Now()) != "p/a" {
+		if holder(3*maxConversations+9, time.Now()) != "p/a m" {
 			t.Error("the newest is forgotten")
 		}
 	})

@@ -27,10 +27,16 @@ const bodyTimeout = 2 * time.Minute
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newID makes a request id of 16 letters and digits.
+// newID makes a request id of 16 letters and digits: half of it is the time in
+// milliseconds, so that ids sort by it and the ledger's index of them grows at its
+// end; the other half is random.
 func newID() string {
 	var b [10]byte
-	rand.Read(b[:])
+	ms := time.Now().UnixMilli()
+	for i := range 5 {
+		b[i] = byte(ms >> (8 * (4 - i)))
+	}
+	rand.Read(b[5:])
 	return idEncoding.EncodeToString(b[:])
 }
 

@@ -29,7 +29,7 @@ type Status struct {
 	SafeMode  bool   `json:"safe_mode" doc:"One plain target, without profiles, rules and groups."`
 	SafeWhy   string `json:"safe_mode_why,omitempty"`
 
-	Warnings []Problem `json:"warnings,omitempty" doc:"Settings that are valid, but without the effect they seem to have."`
+	Warnings []Problem `json:"warnings,omitempty" doc:"Settings that are valid, but without the effect they seem to have; and budgets that are spent, or nearly."`
 }
 
 // Problem is something the user should mend.

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 
+	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
 )
@@ -15,20 +16,8 @@ func (w *work) budget(d *proxy.Decision) (done bool, err error) {
 		return false, nil // counting costs nothing
 	}
 	day, month := w.r.Spent(w.p.name)
-	over := ""
-	for i := range 2 {
-		spent, bound, when, until := day, b.Day, "day", "midnight"
-		if i == 1 {
-			spent, bound, when, until = month, b.Month, "month", "the end of the month"
-		}
-		text, all := share(w.p.name, spent, bound, when)
-		if text != "" {
-			d.Warnings = append(d.Warnings, text)
-		}
-		if all {
-			over = fmt.Sprintf("%s, until %s", text, until)
-		}
-	}
+	warnings, over := BudgetWarnings(w.p.name, b, day, month)
+	d.Warnings = append(d.Warnings, warnings...)
 	switch {
 	case over == "":
 	case b.OnExceeded == "stop":
@@ -39,6 +28,25 @@ func (w *work) budget(d *proxy.Decision) (done bool, err error) {
 		return true, w.to(b.Reroute, "the budget of the profile "+w.p.name)
 	}
 	return false, nil
+}
+
+// BudgetWarnings says what is to be said of a profile's budget once much of it
+// is spent. over is the last word on it when nothing is left.
+func BudgetWarnings(profile string, b *config.Budget, day, month float64) (warnings []string, over string) {
+	for i := range 2 {
+		spent, bound, when, until := day, b.Day, "day", "midnight"
+		if i == 1 {
+			spent, bound, when, until = month, b.Month, "month", "the end of the month"
+		}
+		text, all := share(profile, spent, bound, when)
+		if text != "" {
+			warnings = append(warnings, text)
+		}
+		if all {
+			over = fmt.Sprintf("%s, until %s", text, until)
+		}
+	}
+	return warnings, over
 }
 
 // share says how much of a budget is spent once that is worth a word; all is

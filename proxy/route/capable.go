@@ -28,8 +28,6 @@ func lacks(m *proxy.Model) proxy.Features {
 // counted from sizes may be wrong by two.
 func tooLong(m *proxy.Model, tokens int64) bool { return m.Context > 0 && tokens/2 > m.Context }
 
-const media = proxy.NeedVision | proxy.NeedPDF | proxy.NeedAudio
-
 // able leaves the places that can do what the request needs, as far as is known.
 // The body is looked into only where that may matter.
 func (w *work) able() error {
@@ -49,13 +47,8 @@ func (w *work) able() error {
 //go:noinline
 func (w *work) sieve() error {
 	in := w.r.In
-	tokens := in.Tokens
 	need := in.Inspect().Features
-	if tokens == in.Tokens && need&media != 0 {
-		tokens = 0 // the size is that of the media
-	} else {
-		tokens = in.Tokens
-	}
+	tokens := in.Tokens // counted anew by the inspection, as media are not text
 	left, why := w.places[:0], ""
 	for i := range w.places {
 		p := &w.places[i]

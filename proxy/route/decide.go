@@ -43,6 +43,9 @@ type work struct {
 	silent bool // no error will be read, so none is made with care
 	steps  *int // members of groups that were looked at, with those of forks
 
+	weighed bool    // quota is known
+	quota   float64 // what is left of it, see mostLeft
+
 	places []place
 	why    []proxy.Exclusion // for an explanation
 }

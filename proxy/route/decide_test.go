@@ -19,7 +19,7 @@ type stage struct {
 	*State
 	config   string
 	standing map[string]proxy.Standing // by label
-	affine   string
+	affine   string                    // a label, or label=model
 	now      time.Time
 	spent    [2]float64
 	turn     uint64
@@ -36,11 +36,12 @@ func (s *stage) Standing(a *proxy.Account, _ string, _ time.Time) proxy.Standing
 	return proxy.Standing{State: "available", Remaining: -1}
 }
 
-func (s *stage) Affine(prefix uint64, _ time.Time) string {
+func (s *stage) Affine(prefix uint64, _ time.Time) (account, model string) {
 	if prefix == 0 {
-		return ""
+		return "", ""
 	}
-	return s.affine
+	account, model, _ = strings.Cut(s.affine, "=") // without a model it is another's
+	return account, model
 }
 
 // noon is a Tuesday.
@@ -133,6 +134,10 @@ func TestOrderOfDecision(t *testing.T) {
 		{"fast", "", "", proxy.Inbound{Model: "fast"}, mini, "alias fast"},
 		{"smart", "", "", proxy.Inbound{Model: "smart"}, five, "alias smart"},
 		{"an alias of the user's", `aliases.fast = "groq/llama"`, "", proxy.Inbound{Model: "fast"}, "groq/g/llama", "alias fast"},
+		{"auto follows an alias", `aliases.fast = "groq/llama"`, "", proxy.Inbound{Model: "auto", Class: proxy.ClassCompletion}, "groq/g/llama", "alias auto"},
+		{"auto follows the profile's alias", "[profiles.p.aliases]\nsmart = \"groq/llama\"", "p", proxy.Inbound{Model: "auto"}, "groq/g/llama", "alias auto"},
+		{"a group for auto", "[groups.smart]\nmembers = [\"groq/llama\"]", "", proxy.Inbound{Model: "auto"}, "groq/g/llama", "alias auto"},
+		{"auto in a group", "[groups.x]\nmembers = [\"auto\"]\n[aliases]\nsmart = \"groq/llama\"", "", proxy.Inbound{Model: "x"}, "groq/g/llama", "group x"},
 		{"an alias in auto's stead", `aliases.auto = "groq/llama"`, "", proxy.Inbound{Model: "auto"}, "groq/g/llama", "alias auto"},
 		{"a profile's alias first", "aliases.x = \"groq/llama\"\n[profiles.p.aliases]\nx = \"opus\"", "p", proxy.Inbound{Model: "x"}, "anthropic/c/opus", "alias x"},
 		{"but only in the profile", "aliases.x = \"groq/llama\"\n[profiles.p.aliases]\nx = \"opus\"", "", proxy.Inbound{Model: "x"}, "groq/g/llama", "alias x"},
@@ -353,7 +358,6 @@ func TestCapabilities(t *testing.T) {
 		{"surely too long", "pool", func(m *proxy.Model) { m.Context = 1000 }, 0, 2002, 0, "groq/g/n"},
 		{"perhaps too long", "pool", func(m *proxy.Model) { m.Context = 1000 }, 0, 2001, 0, "openai/a/m groq/g/n"},
 		{"long for its images", "pool", func(m *proxy.Model) { m.Context = 1000 }, proxy.NeedVision, 90000, 500, "openai/a/m groq/g/n"},
-		{"long for images nobody counted", "pool", func(m *proxy.Model) { m.Context = 1000 }, proxy.NeedVision, 90000, 0, "openai/a/m groq/g/n"},
 		{"too long and alone", "openai/m", func(m *proxy.Model) { m.Context = 1000 }, 0, 9000, 0, "KP-ROUTE-008"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -370,6 +374,34 @@ func TestCapabilities(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestTheSizeOfMediaIsCountedOnce: a rule may have had the body looked into
+// before, and what was counted then holds.
+func TestTheSizeOfMediaIsCountedOnce(t *testing.T) {
+	s := newStage("openai/a groq/g", map[string][]string{"openai": {"m"}, "groq": {"n"}},
+		"[groups.pool]\nmembers = [\"openai/m\", \"groq/n\"]\nstrategy = \"priority\"\n[[rules]]\nneeds = [\"vision\"]\ntarget = \"pool\"")
+	s.lists["openai"][0].Context, s.lists["groq"][0].Context = 1000, 0
+	for counted, want := range map[int64]string{500: "openai/a/m groq/g/n", 50000: "groq/g/n"} {
+		in := &proxy.Inbound{Model: "x", Tokens: 90000, Inspector: func(in *proxy.Inbound) proxy.Inspection {
+			in.Tokens = counted
+			return proxy.Inspection{Features: proxy.NeedVision}
+		}}
+		if got := s.decide(t, in, ""); got != want {
+			t.Errorf("%d tokens: %s, want %s", counted, got, want)
+		}
+	}
+}
+
+// TestRulesDoNotUseUpTheSteps of the decision: each would look at all members
+// of a large group.
+func TestRulesDoNotUseUpTheSteps(t *testing.T) {
+	text := "[groups.pool]\nstrategy = \"priority\"\nmembers = [" + strings.Repeat(`"openai/m", `, 30) + "]\n"
+	text += strings.Repeat("[[rules]]\nquota_below = 20\nmodel = [\"pool\"]\ntarget = \"groq/spare\"\n", 40)
+	s := newStage("openai/a groq/g", map[string][]string{"openai": {"m"}}, text)
+	if got := s.decide(t, &proxy.Inbound{Model: "pool"}, ""); got != "openai/a/m" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -152,6 +152,21 @@ func TestGroupAffinity(t *testing.T) {
 	}
 }
 
+// TestAConversationKeepsItsModel: each model has a cache of its own, also where
+// two of a group are of one account.
+func TestAConversationKeepsItsModel(t *testing.T) {
+	s := newStage("openai/a groq/g", nil, "[groups.pool]\nmembers = [\"openai/m\", \"openai/n\", \"groq/n\"]\nstrategy = \"round-robin\"")
+	s.inspect.Prefix = 7
+	for holder, want := range map[string]string{"openai/a=n": "openai/a/n", "openai/a=m": "openai/a/m", "groq/g=n": "groq/g/n", "groq/g=gone": "groq/g/n"} {
+		s.affine = holder
+		for s.turn = range uint64(12) {
+			if got := s.decide(t, &proxy.Inbound{Model: "pool"}, ""); !strings.HasPrefix(got, want) {
+				t.Errorf("turn %d of %s: got %s", s.turn, holder, got)
+			}
+		}
+	}
+}
+
 // TestPlansAreNotBalanced: whatever the strategy, a plan stands behind the other
 // accounts of its vendor, and never two.
 func TestPlansAreNotBalanced(t *testing.T) {

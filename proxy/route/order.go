@@ -89,7 +89,7 @@ func (w *work) member(target string, depth int) error {
 			w.strategy(g, w.places[before:], depth+1)
 			return err
 		}
-		next, ok := w.p.aliases[target]
+		next, ok := w.next(target)
 		if !ok {
 			break
 		}

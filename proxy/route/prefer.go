@@ -11,9 +11,7 @@ import (
 func (w *work) arrange() {
 	w.byHealth(w.places)
 	w.plans()
-	if label := w.affine(); label != "" {
-		w.favour(label, true)
-	}
+	w.favour(true)
 }
 
 // arrangeGroup is the same by a group's strategy.
@@ -21,45 +19,47 @@ func (w *work) arrangeGroup(g *group) {
 	w.strategy(g, w.places, 0)
 	w.plans()
 	if g.Affinity {
-		if label := w.affine(); label != "" {
-			w.favour(label, false)
-		}
+		w.favour(false)
 	}
 }
 
-// affine is the label of the account that holds the conversation's cache. To
-// know it costs a look into the body, which only a choice is worth, and no
+// affine is the account that holds the conversation's cache, by its label, and
+// the model. To know it costs a look into the body, which only a choice is worth, and no
 // request that is too small or too short-lived for a cache.
-func (w *work) affine() string {
+func (w *work) affine() (label, model string) {
 	switch w.r.In.Class {
 	case proxy.ClassEmbedding, proxy.ClassCompletion, proxy.ClassHelper:
-		return ""
+		return "", ""
 	}
 	if w.s == nil {
-		return ""
+		return "", ""
 	}
 	choices := 0
 	for i := range w.places {
 		choices += truth(!w.places[i].a.plan)
 	}
 	if choices < 2 {
-		return ""
+		return "", ""
 	}
 	prefix := w.r.In.Inspect().Prefix
 	if prefix == 0 {
-		return ""
+		return "", ""
 	}
 	return w.s.Affine(prefix, w.r.Now)
 }
 
-// favour moves the place of an account to the front, or to the front of its
-// provider's, if it is well.
-func (w *work) favour(label string, within bool) {
-	at := 0
-	for at < len(w.places) && w.places[at].a.label != label {
-		at++
+// favour moves the place that holds the conversation's cache to the front, or to
+// the front of its provider's, if it is well.
+func (w *work) favour(within bool) {
+	label, model := w.affine()
+	if label == "" {
+		return
 	}
-	if at == 0 || at == len(w.places) || w.blocked(&w.places[at].Standing) || w.places[at].a.plan {
+	at := w.holding(label, model)
+	if at < 0 {
+		at = w.holding(label, "") // its tools may ask several models in turn
+	}
+	if at <= 0 || w.blocked(&w.places[at].Standing) || w.places[at].a.plan {
 		return
 	}
 	for j := at; j > 0; j-- {
@@ -68,6 +68,16 @@ func (w *work) favour(label string, within bool) {
 		}
 		swap(&w.places[j], &w.places[j-1])
 	}
+}
+
+// holding is the first place of an account with a model, or with any; -1 none.
+func (w *work) holding(label, model string) int {
+	for i := range w.places {
+		if p := &w.places[i]; p.a.label == label && (model == "" || p.Model.ID == model) {
+			return i
+		}
+	}
+	return -1
 }
 
 // plans puts the plans of a provider behind its other accounts, of those that

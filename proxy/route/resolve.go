@@ -24,7 +24,7 @@ func (w *work) expand(target string) error {
 			w.model = target
 			return w.spread(g)
 		}
-		next, ok := w.p.aliases[target]
+		next, ok := w.next(target)
 		if !ok {
 			break
 		}
@@ -32,6 +32,25 @@ func (w *work) expand(target string) error {
 	}
 	w.model = target
 	return w.plainly(target)
+}
+
+// next is what an alias stands for. auto is one of fast and smart, so that it
+// follows who gives those another meaning.
+func (w *work) next(alias string) (string, bool) {
+	if to, ok := w.p.aliases[alias]; ok {
+		return to, true
+	}
+	to := w.automatic()
+	return to, alias == autoName && w.r.In.Class != proxy.ClassEmbedding && w.isNamed(to)
+}
+
+// automatic is what auto means, other than for embeddings.
+func (w *work) automatic() string {
+	switch w.r.In.Class {
+	case proxy.ClassCompletion, proxy.ClassEdit, proxy.ClassHelper:
+		return "fast"
+	}
+	return "smart"
 }
 
 // plainly finds the places of a model's name, or of a built-in alias, in order of
@@ -74,19 +93,11 @@ func (w *work) isNamed(name string) bool {
 // builtin finds what fast, smart or auto mean without a configuration: the
 // model the catalogue names for the first connected provider that has it.
 func (w *work) builtin(name string) bool {
-	embed := false
 	if name == autoName {
-		switch w.r.In.Class {
-		case proxy.ClassEmbedding:
-			embed = true
-		case proxy.ClassCompletion, proxy.ClassEdit, proxy.ClassHelper:
-			name = "fast"
-		default:
-			name = "smart"
+		if w.r.In.Class == proxy.ClassEmbedding {
+			return w.first(func(x *index) int { return x.embed })
 		}
-	}
-	if embed {
-		return w.first(func(x *index) int { return x.embed })
+		name = w.automatic()
 	}
 	for _, s := range w.v.order {
 		id := s.Smart

@@ -127,22 +127,31 @@ func (r *rule) time(now time.Time) bool {
 // quotaBelow says whether all accounts that have the model asked for have less
 // of their quota left. What is not known is not less.
 func (w *work) quotaBelow(percent float64) bool {
+	if !w.weighed {
+		w.quota, w.weighed = w.mostLeft(), true
+	}
+	return w.quota < percent
+}
+
+// mostLeft is the largest share that is left of a quota, in percent. It is the
+// same for each rule that asks.
+func (w *work) mostLeft() float64 {
 	found := w.fork()
-	found.r = quiet(w.r)
+	found.r, found.steps = quiet(w.r), new(int)
 	if err := found.member(w.asked, 0); err != nil || len(found.places) == 0 {
-		return false
+		return 100
 	}
+	most := 0.0
 	for i := range found.places {
-		st := &found.places[i].Standing
-		left := st.Remaining * 100
-		if w.blocked(st) {
-			left = 0
-		}
-		if left < 0 || left >= percent {
-			return false
+		switch st := &found.places[i].Standing; {
+		case w.blocked(st): // as good as nothing
+		case st.Remaining < 0:
+			return 100
+		default:
+			most = max(most, st.Remaining*100)
 		}
 	}
-	return true
+	return most
 }
 
 // unmet says why a rule does not hold, for an explanation.

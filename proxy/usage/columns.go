@@ -31,9 +31,6 @@ const (
 	columns
 )
 
-// selected is how the rows of requests become columns.
-const selected = "time, tool, project, profile, class, provider, account, model, outcome, input, output, reasoning, cache_read, cache_write, coalesce(cost + 1, 0), rough, latency, first_byte"
-
 // blockRows is how many requests a block holds.
 const blockRows = 2048
 

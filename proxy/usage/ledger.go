@@ -44,6 +44,9 @@ type Options struct {
 const (
 	batchRows  = 256
 	batchDelay = 500 * time.Millisecond
+	// enough is how many are not waited with: one transaction for many costs a
+	// fraction of one for each.
+	enough = 8192
 	// maxQueue bounds what waits while the file cannot be written: about 8 MB.
 	maxQueue = 16384
 	// defaultMaxRows bounds the file to about 500 MB.
@@ -51,7 +54,7 @@ const (
 	defaultDays    = 90
 )
 
-// batch is up to batchRows records, which are written together.
+// batch is up to batchRows records.
 type batch []proxy.Record
 
 // Ledger keeps records. It implements proxy.Recorder.
@@ -153,7 +156,7 @@ func (l *Ledger) Record(r *proxy.Record) {
 	switch n {
 	case 1:
 		signal(l.wake)
-	case batchRows:
+	case enough:
 		signal(l.full)
 	}
 }

@@ -133,7 +133,7 @@ func TestNoPromptFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	known := map[string]string{"names.name": "TEXT", "requests.id": "TEXT", "salt.salt": "BLOB", "blocks.data": "BLOB"}
+	known := map[string]string{"names.name": "TEXT", "requests.id": "TEXT", "salt.salt": "BLOB", "blocks.data": "BLOB", "requests.data": "BLOB"}
 	err = db.Read(t.Context(), func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(t.Context(), "SELECT m.name || '.' || c.name, c.type FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'")
 		if err != nil {
@@ -156,7 +156,7 @@ func TestNoPromptFits(t *testing.T) {
 	}
 	for _, statement := range []string{
 		"INSERT INTO names (kind, name) VALUES (1, '" + strings.Repeat("x", 129) + "')",
-		"UPDATE requests SET id = '" + strings.Repeat("x", 33) + "'", "UPDATE requests SET model = 'text'",
+		"UPDATE requests SET id = '" + strings.Repeat("x", 33) + "'", "UPDATE requests SET tool = 'text'", "UPDATE requests SET data = zeroblob(257)",
 	} {
 		if err := db.Write(t.Context(), func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(t.Context(), statement)
@@ -268,7 +268,7 @@ func TestUpgradeFromTheFirstVersion(t *testing.T) {
 	err = db.Write(t.Context(), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(t.Context(), `INSERT INTO names VALUES (1, 1, 'codex'), (2, 11, 'ok'), (3, 3, 'default');
 			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-			INSERT INTO requests SELECT i, 'r' || i, ? + i, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 10, 5, 0, 0, 0, 1000000, 0, 100, 0, 2, 0, 1 FROM n`, now.Add(-time.Hour).UnixMilli())
+			INSERT INTO requests SELECT i, 'r' || i, ? + i, 1, 0, x'0003000000000000000000010a05000000c1843d0064000201' FROM n`, now.Add(-time.Hour).UnixMilli())
 		return err
 	})
 	if err != nil {

@@ -105,9 +105,7 @@ func find(ctx context.Context, tx *sql.Tx, q Query, list map[int64]string) ([]Re
 		limit = 100
 	}
 	args = append(args, min(limit, maxPage))
-	rows, err := tx.QueryContext(ctx, `SELECT seq, id, time, tool, project, profile, class, rule, dialect, op, stream, provider, account, model, asked, known,
-		input, output, reasoning, cache_read, cache_write, cost, rough, latency, first_byte, outcome, code, attempts
-		FROM requests WHERE `+strings.Join(where, " AND ")+" ORDER BY time DESC, seq DESC LIMIT ?", args...)
+	rows, err := tx.QueryContext(ctx, "SELECT seq, id, time, tool, code, data FROM requests WHERE "+strings.Join(where, " AND ")+" ORDER BY time DESC, seq DESC LIMIT ?", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,31 +123,28 @@ func find(ctx context.Context, tx *sql.Tx, q Query, list map[int64]string) ([]Re
 
 func scanRequest(rows *sql.Rows, list map[int64]string) (Request, error) {
 	var (
-		r                    Request
-		at, latency, first   int64
-		tool, project        int64
-		profile, class       int64
-		rule, dialect, op    int64
-		provider, account    int64
-		model, asked         int64
-		outcome, code        int64
-		amount               sql.NullInt64
-		known, rough, stream int64
+		r    Request
+		got  row
+		data sql.RawBytes
 	)
-	err := rows.Scan(&r.Seq, &r.ID, &at, &tool, &project, &profile, &class, &rule, &dialect, &op, &stream, &provider, &account, &model, &asked, &known,
-		&r.Input, &r.Output, &r.Reasoning, &r.CacheRead, &r.CacheWrite, &amount, &rough, &latency, &first, &outcome, &code, &r.Attempts)
-	if err != nil {
+	if err := rows.Scan(&r.Seq, &r.ID, &got.time, &got.tool, &got.code, &data); err != nil {
 		return r, err
 	}
-	r.Time, r.Latency, r.FirstByte = time.UnixMilli(at), ms(latency), ms(first)
-	r.Tool, r.Project, r.Profile, r.Class, r.Rule = list[tool], list[project], list[profile], list[class], list[rule]
-	r.Dialect, r.Op, r.Asked, r.Outcome, r.Code = list[dialect], list[op], list[asked], list[outcome], list[code]
-	r.Provider = list[provider]
-	r.Account = strings.TrimPrefix(list[account], r.Provider+"/")
-	r.Model = strings.TrimPrefix(list[model], r.Provider+"/")
-	r.Stream, r.Known, r.Rough = stream != 0, known != 0, rough != 0
-	if amount.Valid {
-		dollars := float64(amount.Int64) / nano
+	if err := got.unpack(data); err != nil {
+		return r, err
+	}
+	n := &got.n
+	name := func(k number) string { return list[n[k]] }
+	r.Time, r.Latency, r.FirstByte = time.UnixMilli(got.time), ms(n[numLatency]), ms(n[numFirst])
+	r.Tool, r.Code, r.Outcome = list[got.tool], list[got.code], name(numOutcome)
+	r.Project, r.Profile, r.Class, r.Rule = name(numProject), name(numProfile), name(numClass), name(numRule)
+	r.Dialect, r.Op, r.Asked, r.Provider = name(numDialect), name(numOp), name(numAsked), name(numProvider)
+	r.Account = strings.TrimPrefix(name(numAccount), r.Provider+"/")
+	r.Model = strings.TrimPrefix(name(numModel), r.Provider+"/")
+	r.Stream, r.Known, r.Rough = n[numStream] != 0, n[numKnown] != 0, n[numRough] != 0
+	r.Input, r.Output, r.Reasoning, r.CacheRead, r.CacheWrite, r.Attempts = n[numInput], n[numOutput], n[numReasoning], n[numCacheRead], n[numCacheWrite], n[numAttempts]
+	if cost := n[numCost]; cost > 0 {
+		dollars := float64(cost-1) / nano
 		r.Cost = &dollars
 	}
 	return r, nil

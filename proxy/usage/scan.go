@@ -13,23 +13,25 @@ import (
 // read takes rows behind seq into the block, at most limit, and gives the seq
 // of the last.
 func (b *block) read(ctx context.Context, tx *sql.Tx, seq int64, limit int) (last int64, err error) {
-	rows, err := tx.QueryContext(ctx, "SELECT seq, "+selected+" FROM requests WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
+	rows, err := tx.QueryContext(ctx, "SELECT seq, time, tool, data FROM requests WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
 	if err != nil {
 		return 0, err
 	}
 	defer rows.Close()
 	b.reset()
-	var values [columns]int64
-	into := []any{&last}
-	for i := range values {
-		into = append(into, &values[i])
-	}
+	var (
+		r    row
+		data sql.RawBytes
+	)
 	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
+		if err := rows.Scan(&last, &r.time, &r.tool, &data); err != nil {
 			return 0, err
 		}
-		for i, v := range values {
-			b.cols[i] = append(b.cols[i], v)
+		if err := r.unpack(data); err != nil {
+			return 0, err
+		}
+		for c := range b.cols {
+			b.cols[c] = append(b.cols[c], r.column(column(c)))
 		}
 		b.rows++
 	}

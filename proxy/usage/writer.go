@@ -21,6 +21,8 @@ type writer struct {
 	fails  int
 	tried  bool // the file has been tried
 	summed bool // what was spent has been read
+	row    row  // of the record at hand, with its packed form
+	packed []byte
 }
 
 func newWriter(l *Ledger) *writer { return &writer{l: l, ctx: context.Background()} }
@@ -143,37 +145,55 @@ func (w *writer) flush() (pause time.Duration) {
 		}
 	}
 	q := w.l.take()
-	for len(q) > 0 {
-		err := w.write(q[0])
-		switch {
-		case err == nil:
-			w.works()
-		case store.Refused(err): // trying again would not help
-			w.l.dropped.Add(int64(len(q[0])))
-			w.l.o.Log.Error("records were not taken by the ledger", "code", string(fault.LedgerFailed), "records", len(q[0]), "error", err)
-		default:
-			w.l.giveBack(q)
-			pause = w.failed("written", err)
-			if store.Damaged(err) {
-				w.replace()
-			}
-			return pause
+	err := w.write(q...)
+	if err != nil && !store.Damaged(err) {
+		q, err = w.eachAlone(q)
+	}
+	if err != nil {
+		w.l.giveBack(q)
+		pause = w.failed("written", err)
+		if store.Damaged(err) {
+			w.replace()
 		}
-		w.l.reuse(q[0])
-		q = q[1:]
-		if _, err := w.seal(w.l.db.Load()); err != nil {
+		return pause
+	}
+	w.works()
+	for _, b := range q {
+		w.l.reuse(b)
+	}
+	for more := true; more; {
+		if more, err = w.seal(w.l.db.Load()); err != nil {
 			w.l.o.Log.Debug("a block of the ledger was not made", "error", err)
+			break
 		}
 	}
 	return 0
 }
 
-const insert = `INSERT INTO requests (seq, id, time, tool, project, profile, class, rule, dialect, op, stream, provider, account, model, asked,
-	known, input, output, reasoning, cache_read, cache_write, cost, rough, latency, first_byte, outcome, code, attempts)
-	VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+// eachAlone writes batches one by one, as far as there is room on the disk, and so
+// that only those are lost that the file does not take: trying again would not
+// help. It gives what is still to be written after another failure.
+func (w *writer) eachAlone(q []batch) ([]batch, error) {
+	for ; len(q) > 0; q = q[1:] {
+		err := w.write(q[0])
+		if err != nil && !store.Refused(err) {
+			return q, err
+		}
+		if err != nil {
+			w.l.dropped.Add(int64(len(q[0])))
+			w.l.o.Log.Error("records were not taken by the ledger", "code", string(fault.LedgerFailed), "records", len(q[0]), "error", err)
+		}
+	}
+	return nil, nil
+}
 
-// write puts records into the file, all or none.
-func (w *writer) write(records batch) error {
+const insert = "INSERT INTO requests (seq, id, time, tool, code, data) VALUES (?, ?, ?, ?, ?, ?)"
+
+// write puts batches into the file, all or none.
+func (w *writer) write(batches ...batch) error {
+	if len(batches) == 0 {
+		return nil
+	}
 	next := w.next
 	err := w.l.db.Load().Write(w.ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(w.ctx, insert)
@@ -181,11 +201,13 @@ func (w *writer) write(records batch) error {
 			return err
 		}
 		defer st.Close()
-		for i := range records {
-			if err := w.insert(tx, st, next, &records[i]); err != nil {
-				return err
+		for _, records := range batches {
+			for i := range records {
+				if err := w.insert(tx, st, next, &records[i]); err != nil {
+					return err
+				}
+				next++
 			}
-			next++
 		}
 		return nil
 	})
@@ -199,40 +221,68 @@ func (w *writer) write(records batch) error {
 }
 
 func (w *writer) insert(tx *sql.Tx, st *sql.Stmt, seq int64, r *proxy.Record) error {
-	var id [kindCode + 1]int64
-	asked := int64(0)
+	got, err := w.rowOf(tx, r)
+	if err != nil {
+		return err
+	}
+	w.packed = got.pack(w.packed[:0])
+	_, err = st.ExecContext(w.ctx, seq, shortID(r.ID), got.time, got.tool, got.code, w.packed)
+	return err
+}
+
+// rowOf is a record with its words as numbers.
+func (w *writer) rowOf(tx *sql.Tx, r *proxy.Record) (*row, error) {
 	model, account := r.Model, ""
 	if r.Provider != "" {
 		model, account = r.Provider+"/"+r.Model, r.Provider+"/"+r.Account
 	}
-	for k, name := range [...]string{
-		kindTool: r.Tool, kindProject: w.names.project(r.Workspace, w.l.o.WorkspaceName), kindProfile: profileOf(r.Profile), kindClass: string(r.Class),
-		kindRule: r.Rule, kindDialect: string(r.Dialect), kindOp: string(r.Op), kindProvider: r.Provider, kindAccount: account, kindModel: model,
-		kindOutcome: r.Outcome, kindCode: string(r.Code),
+	got := &w.row
+	*got = row{}
+	for _, word := range [...]struct {
+		kind kind
+		name string
+		to   *int64
+	}{
+		{kindTool, r.Tool, &got.tool},
+		{kindCode, string(r.Code), &got.code},
+		{kindProject, w.names.project(r.Workspace, w.l.o.WorkspaceName), &got.n[numProject]},
+		{kindProfile, profileOf(r.Profile), &got.n[numProfile]},
+		{kindClass, string(r.Class), &got.n[numClass]},
+		{kindRule, r.Rule, &got.n[numRule]},
+		{kindDialect, string(r.Dialect), &got.n[numDialect]},
+		{kindOp, string(r.Op), &got.n[numOp]},
+		{kindProvider, r.Provider, &got.n[numProvider]},
+		{kindAccount, account, &got.n[numAccount]},
+		{kindModel, model, &got.n[numModel]},
+		{kindModel, r.Asked, &got.n[numAsked]},
+		{kindOutcome, r.Outcome, &got.n[numOutcome]},
 	} {
 		var err error
-		if id[k], err = w.names.id(w.ctx, tx, kind(k), name); err != nil {
-			return err
+		if *word.to, err = w.names.id(w.ctx, tx, word.kind, word.name); err != nil {
+			return nil, err
 		}
 	}
-	asked, err := w.names.id(w.ctx, tx, kindModel, r.Asked)
-	if err != nil {
-		return err
-	}
-	var money any
 	amount, rough := cost(r)
 	if amount != unknown {
-		money = amount
+		got.n[numCost] = amount + 1
 	}
 	at := r.Time
 	if at.IsZero() {
 		at = w.l.o.Now()
 	}
-	u := &r.Usage
-	_, err = st.ExecContext(w.ctx, seq, shortID(r.ID), at.UnixMilli(), id[kindTool], id[kindProject], id[kindProfile], id[kindClass], id[kindRule],
-		id[kindDialect], id[kindOp], r.Stream, id[kindProvider], id[kindAccount], id[kindModel], asked, u.Known, max(0, u.Input), max(0, u.Output),
-		max(0, u.Reasoning), max(0, u.CacheRead), max(0, u.CacheWrite), money, rough, millis(r.Latency), millis(r.FirstByte), id[kindOutcome], id[kindCode], max(0, r.Attempts))
-	return err
+	u, n := &r.Usage, &got.n
+	got.time = at.UnixMilli()
+	n[numStream], n[numKnown], n[numRough] = bit(r.Stream), bit(u.Known), bit(rough)
+	n[numInput], n[numOutput], n[numReasoning], n[numCacheRead], n[numCacheWrite] = u.Input, u.Output, u.Reasoning, u.CacheRead, u.CacheWrite
+	n[numLatency], n[numFirst], n[numAttempts] = millis(r.Latency), millis(r.FirstByte), int64(r.Attempts)
+	return got, nil
+}
+
+func bit(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // shortID keeps what is a request's id.
