@@ -97,6 +97,23 @@ func TestEngineMovesOnOnlyWhereAnotherMayServe(t *testing.T) {
 	}
 }
 
+// TestAnotherMemberMayHaveTheModel: what one provider lacks, or cannot express,
+// another member of a group may have; another account of the same has it no more.
+func TestAnotherMemberMayHaveTheModel(t *testing.T) {
+	for _, code := range []fault.Code{fault.ModelMissing, fault.LossRefused, fault.NotOffered} {
+		router := candidates("a", "same", "other", "elsewhere")
+		for i, model := range []string{"m", "m", "n", "m"} {
+			router.to[i].Model = &proxy.Model{ID: model}
+		}
+		router.to[3].Provider = &proxy.Provider{ID: "q"}
+		s := &outcomes{of: map[string]string{"a": string(code), "other": string(code), "elsewhere": "ok"}}
+		reply, err := (&proxy.Engine{Router: router, Sender: s}).Do(t.Context(), &proxy.Inbound{})
+		if err != nil || reply.Fault != nil || !slices.Equal(s.tried, []string{"a", "other", "elsewhere"}) {
+			t.Errorf("%s: %v after %v", code, err, s.tried)
+		}
+	}
+}
+
 func TestEngineTellsTheLastFailure(t *testing.T) {
 	s := &outcomes{of: map[string]string{"a": "!" + string(fault.UpstreamNetwork), "b": string(fault.RateLimit), "c": "!" + string(fault.UpstreamDNS)}}
 	e := &proxy.Engine{Router: candidates("a", "b"), Sender: s}

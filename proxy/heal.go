@@ -79,7 +79,7 @@ func (w *walk) on(ctx context.Context) (*Reply, error) {
 			return nil, err
 		}
 		w.letGo()
-		if w.reply = reply; reply.Fault == nil || !moveOn(reply.Fault) {
+		if w.reply = reply; reply.Fault == nil || !w.goesOn(to, reply.Fault) {
 			return reply, nil
 		}
 		w.failed(to, reply.Fault)
@@ -282,6 +282,25 @@ func (w *walk) note(to *Candidate, reply *Reply, began time.Time, waited time.Du
 	if reply.Fault == nil && w.in.inspected {
 		h.Holds(w.in.inspect.Prefix, reply.Candidate)
 	}
+}
+
+// goesOn says whether to try on after a failure. What is wrong with a model, or
+// with how its provider can be spoken to, is so for all accounts that offer it,
+// but perhaps not for another member of a group.
+func (w *walk) goesOn(to *Candidate, f *fault.Error) bool {
+	switch f.Code {
+	case fault.ModelMissing, fault.LossRefused, fault.NotOffered:
+	default:
+		return moveOn(f)
+	}
+	kept := w.candidates[:w.next]
+	for _, c := range w.candidates[w.next:] {
+		if c.Provider.ID != to.Provider.ID || c.modelID() != to.modelID() {
+			kept = append(kept, c)
+		}
+	}
+	w.candidates = kept
+	return w.h.Failover && w.next < len(w.candidates)
 }
 
 // moveOn says whether another account may serve what this one did not. A

@@ -2,7 +2,6 @@ package proxy_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -219,14 +218,14 @@ func TestHedging(t *testing.T) {
 		sent int
 	}{
 		{"a quick answer is alone", map[string][]string{"a": {"ok"}, "b": {"ok"}}, "a", 0, 1},
-		{"the second wins", map[string][]string{"a": {"+9s ok"}, "b": {"ok"}}, "b", time.Second, 2},
-		{"the first wins after all", map[string][]string{"a": {"+2s ok"}, "b": {"+5s ok"}}, "a", 2 * time.Second, 2},
+		{"the second wins", map[string][]string{"a": {"+9s ok"}, "b": {"ok"}}, "b,a canceled", time.Second, 2},
+		{"the first wins after all", map[string][]string{"a": {"+2s ok"}, "b": {"+5s ok"}}, "a,b canceled", 2 * time.Second, 2},
 		{"a quick failure goes on at once", map[string][]string{"a": {busy}, "b": {"ok"}}, "a KP-UP-012,b", 0, 2},
 		{"the second fails", map[string][]string{"a": {"+3s ok"}, "b": {busy}}, "b KP-UP-012,a", 3 * time.Second, 2},
 		{"both fail, the third answers", map[string][]string{"a": {"+3s " + busy}, "b": {spent}, "c": {"ok"}}, "b KP-UP-011,a KP-UP-012,c", 3 * time.Second, 3},
 		{"what the second refuses the first may take", map[string][]string{"a": {"+3s ok"}, "b": {string(fault.UpstreamRefused)}}, "b KP-UP-014,a", 3 * time.Second, 2},
 		{"or fail to: the refusal stands", map[string][]string{"a": {"+3s " + busy}, "b": {string(fault.UpstreamRefused)}}, "b KP-UP-014,a KP-UP-012", 3 * time.Second, 2},
-		{"a refusal of the first is final", map[string][]string{"a": {"+3s " + string(fault.UpstreamRefused)}, "b": {"+5s ok"}}, "a KP-UP-014", 3 * time.Second, 2},
+		{"a refusal of the first is final", map[string][]string{"a": {"+3s " + string(fault.UpstreamRefused)}, "b": {"+5s ok"}}, "a KP-UP-014,b canceled", 3 * time.Second, 2},
 		{"so is one of the second when the first has failed", map[string][]string{"a": {"+2s " + busy}, "b": {"+5s " + string(fault.UpstreamRefused)}}, "a KP-UP-012,b KP-UP-014", 6 * time.Second, 2},
 		{"a panic is one failure", map[string][]string{"a": {"panic"}, "b": {"ok"}}, "a KP-INTERNAL-002", 0, 1},
 	} {
@@ -244,7 +243,11 @@ func TestHedging(t *testing.T) {
 				}
 				var got []string
 				for _, a := range in.Attempts {
-					got = append(got, strings.TrimSpace(fmt.Sprint(a.Candidate.Account.Name, " ", a.Code)))
+					end := string(a.Code)
+					if a.Canceled {
+						end = "canceled"
+					}
+					got = append(got, strings.TrimSpace(a.Candidate.Account.Name+" "+end))
 				}
 				if strings.Join(got, ",") != tc.want || time.Since(s.began) != tc.took {
 					t.Errorf("attempts %q after %v", got, time.Since(s.began))

@@ -33,12 +33,15 @@ type sent struct {
 // rest.
 func (w *walk) hedge(ctx context.Context) (*Reply, error) {
 	answers := make(chan sent, 2)
+	var began [2]time.Time
 	ask := func(i int) context.CancelFunc {
 		own, cancel := context.WithCancel(ctx)
 		// Each has its own Inbound: the one that is given up may read it yet when the
 		// answer of the other is written, and the body is let go of then.
-		to, in, began := &w.candidates[i], *w.in, time.Now()
-		go func() { answers <- sent{to, w.e.sendApart(own, &in, to), began, cancel, i > 0} }()
+		to, in := &w.candidates[i], *w.in
+		began[i] = time.Now()
+		at := began[i]
+		go func() { answers <- sent{to, w.e.sendApart(own, &in, to), at, cancel, i > 0} }()
 		return cancel
 	}
 	cancels := []context.CancelFunc{ask(0)}
@@ -64,8 +67,10 @@ func (w *walk) hedge(ctx context.Context) (*Reply, error) {
 			f := a.reply.Fault
 			if f == nil || !moveOn(f) && (!a.second || running == 0) {
 				for i, cancel := range cancels {
-					if &w.candidates[i] != a.to {
+					if &w.candidates[i] != a.to && running > 0 {
 						cancel()
+						// It may be paid for all the same.
+						w.in.Attempts = append(w.in.Attempts, Attempt{Candidate: &w.candidates[i], Began: began[i], Took: time.Since(began[i]), Hedge: i > 0, Canceled: true})
 					}
 				}
 				drop(answers, nil, running)

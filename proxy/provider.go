@@ -237,6 +237,9 @@ type Candidate struct {
 	Model    *Model // Model.ID is the upstream's id
 	// Standing is how the account fared when the decision was made.
 	Standing Standing
+	// Foreign: another account or model holds the conversation, so that its opaque
+	// reasoning is not for this one.
+	Foreign bool
 	// Patience bounds what is waited for; nil takes the settings for all.
 	Patience *Patience
 	// Strict is whether losses are refused; nil takes the setting for all.
@@ -247,6 +250,14 @@ type Candidate struct {
 type Patience struct {
 	FirstByte time.Duration
 	Idle      time.Duration
+}
+
+// modelID is the upstream's id of the model, "" when there is none.
+func (c *Candidate) modelID() string {
+	if c.Model == nil {
+		return ""
+	}
+	return c.Model.ID
 }
 
 // Origin is the maker of what the candidate answers.

@@ -32,7 +32,8 @@ type workspaceFile struct {
 	mu      sync.Mutex // guards what follows
 	changed time.Time  // the file's own time, with its size
 	size    int64
-	made    *snapshot // nil: the base is in effect
+	made    *snapshot // nil: none is in effect
+	broken  error     // why not
 }
 
 // lookAgain is how long it may take until a file that is new or gone, or a
@@ -71,16 +72,18 @@ func (ws *workspaces) file(path string, base *snapshot) *workspaceFile {
 	return f
 }
 
-// within is the snapshot for requests from a folder.
-func (g *gateway) within(folder string) *snapshot {
+// within is the snapshot for requests from a folder. Where its file is broken and
+// was never good, requests are refused: without it they might go to an account
+// that the folder keeps them from.
+func (g *gateway) within(folder string) (*snapshot, error) {
 	base := g.state.Load()
 	if folder == "" || len(base.config.Config.TrustedFolders) == 0 {
-		return base
+		return base, nil
 	}
 	if f := g.fileFor(folder, base); f != nil {
 		return g.refresh(f)
 	}
-	return base
+	return base, nil
 }
 
 // fileFor is the file that holds for a folder, nil when there is none.
@@ -100,21 +103,24 @@ func (g *gateway) fileFor(folder string, base *snapshot) *workspaceFile {
 
 // refresh reads the file of a workspace when it is not what it was. A mistake in
 // it keeps what was in effect.
-func (g *gateway) refresh(f *workspaceFile) *snapshot {
+func (g *gateway) refresh(f *workspaceFile) (*snapshot, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(f.path)
 	switch {
 	case err != nil:
-		f.made, f.changed, f.size = nil, time.Time{}, 0
+		f.made, f.broken, f.changed, f.size = nil, nil, time.Time{}, 0
 	case !info.ModTime().Equal(f.changed) || info.Size() != f.size:
 		f.changed, f.size = info.ModTime(), info.Size()
 		g.read(f)
 	}
-	if f.made == nil {
-		return f.base
+	switch {
+	case f.made != nil:
+		return f.made, nil
+	case f.broken != nil:
+		return nil, f.broken
 	}
-	return f.made
+	return f.base, nil
 }
 
 // read makes the snapshot of a workspace's file. The caller holds its lock.
@@ -123,7 +129,8 @@ func (g *gateway) read(f *workspaceFile) {
 	o.Workspace = f.path
 	loaded, err := config.Load(o)
 	if err != nil {
-		g.log.Warn("the workspace's configuration was not taken; what was in effect stays", "file", f.path, "error", err)
+		f.broken = err
+		g.log.Warn("the workspace's configuration was not taken", "file", f.path, "error", err)
 		return
 	}
 	s := &snapshot{config: loaded, providers: f.base.providers, accounts: f.base.accounts, connected: f.base.connected, strict: &loaded.Config.Strict}
@@ -131,5 +138,5 @@ func (g *gateway) read(f *workspaceFile) {
 		s.profile = loaded.Config.Profile
 	}
 	s.compile(g.lists)
-	f.made = s
+	f.made, f.broken = s, nil
 }

@@ -58,7 +58,10 @@ func (g *gateway) explain(ctx context.Context, in *proxy.Inbound) (*proxy.Decisi
 }
 
 func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (*proxy.Decision, error) {
-	s := g.within(in.Workspace)
+	s, err := g.within(in.Workspace)
+	if err != nil {
+		return nil, err
+	}
 	r := &route.Request{In: in, Now: time.Now(), Turn: g.turn.Add(1), Spent: g.spent, Explain: explain}
 	if r.Safe, _ = g.safeMode(); !r.Safe { // which knows no profiles, be they there or not
 		if err := g.profileOf(s, r); err != nil {

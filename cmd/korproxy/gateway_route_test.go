@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/httpd"
 	"github.com/korproxy/korproxy/proxy/route"
@@ -40,13 +41,13 @@ func loadText(t *testing.T, text string) *config.Loaded {
 // give it a profile that the configuration it began with does not have.
 func TestARequestGoesByOneConfiguration(t *testing.T) {
 	g := bareGateway(t, "")
-	began := g.within("")
+	began := within(t, g, "")
 	g.use(loadText(t, "profile = \"new\"\n[profiles.new]\n"))
 	r := &route.Request{In: &proxy.Inbound{Model: "sandbox"}}
 	if err := g.profileOf(began, r); err != nil || r.Profile != defaultProfile {
 		t.Errorf("profile %q, %v", r.Profile, err)
 	}
-	if err := g.profileOf(g.within(""), r); err != nil || r.Profile != "new" {
+	if err := g.profileOf(within(t, g, ""), r); err != nil || r.Profile != "new" {
 		t.Errorf("the next one: profile %q, %v", r.Profile, err)
 	}
 }
@@ -94,24 +95,24 @@ func TestFoldersOfOneProjectShareItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := bareGateway(t, fmt.Sprintf("trusted_folders = [%q]", root))
-	base, first := g.within(""), g.within(filepath.Join(root, "a", "deep"))
-	if first == base || first.config.Config.Aliases["x"] != "p/m" || g.within(filepath.Join(root, "b")) != first || g.within(root) != first {
-		t.Errorf("%p, %p over %p", g.within(filepath.Join(root, "b")), first, base)
+	base, first := within(t, g, ""), within(t, g, filepath.Join(root, "a", "deep"))
+	if first == base || first.config.Config.Aliases["x"] != "p/m" || within(t, g, filepath.Join(root, "b")) != first || within(t, g, root) != first {
+		t.Errorf("%p, %p over %p", within(t, g, filepath.Join(root, "b")), first, base)
 	}
-	if g.within(filepath.Dir(root)) != base {
+	if within(t, g, filepath.Dir(root)) != base {
 		t.Error("it holds outside of its folder")
 	}
 	// A mistake keeps what was in effect; an end does not.
 	if err := os.WriteFile(file, []byte("[aliases]\nx = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if g.within(root) != first {
+	if within(t, g, root) != first {
 		t.Error("a mistake was taken")
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	if g.within(root) != base {
+	if within(t, g, root) != base {
 		t.Error("it is in effect when it is gone")
 	}
 	// Over another configuration it is made anew.
@@ -119,7 +120,39 @@ func TestFoldersOfOneProjectShareItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.use(loadText(t, fmt.Sprintf("trusted_folders = [%q]", root)))
-	if s := g.within(root); s == first || s.config.Config.Aliases["y"] != "p/n" || s.config.Config.Aliases["x"] != "" {
+	if s := within(t, g, root); s == first || s.config.Config.Aliases["y"] != "p/n" || s.config.Config.Aliases["x"] != "" {
 		t.Errorf("got %v", s.config.Config.Aliases)
 	}
+}
+
+// TestABrokenWorkspaceFileRefuses: a folder may keep its work from an account, so
+// a file that cannot be read is not as if there were none.
+func TestABrokenWorkspaceFileRefuses(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, config.WorkspaceFileName)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("profile = 7\n")
+	g := bareGateway(t, fmt.Sprintf("trusted_folders = [%q]", root))
+	if s, err := g.within(root); s != nil || fault.As(err).Code != "KP-CONFIG-004" {
+		t.Errorf("got %v", err)
+	}
+	write("[aliases]\nx = \"p/m\"\n")
+	if s := within(t, g, root); s.config.Config.Aliases["x"] != "p/m" {
+		t.Error("the mended file is not in effect")
+	}
+}
+
+// within is the snapshot for a folder.
+func within(t *testing.T, g *gateway, folder string) *snapshot {
+	t.Helper()
+	s, err := g.within(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -146,9 +146,9 @@ func (m *Metrics) count(r *proxy.Record) {
 // logRequest writes a line for each attempt that failed, and one for all.
 func (s *Server) logRequest(o *outcome, r *proxy.Record) {
 	for i := range o.in.Attempts {
-		if a := &o.in.Attempts[i]; a.Code != "" && a.Candidate != nil {
+		if a := &o.in.Attempts[i]; (a.Code != "" || a.Canceled) && a.Candidate != nil {
 			s.Log.Info("attempt", "id", r.ID, "provider", a.Candidate.Provider.ID, "account", a.Candidate.Account.Name, "model", a.Candidate.Model.ID,
-				"code", string(a.Code), "ms", a.Took.Milliseconds(), "waited", a.Waited.Milliseconds(), "hedge", a.Hedge)
+				"code", string(a.Code), "ms", a.Took.Milliseconds(), "waited", a.Waited.Milliseconds(), "hedge", a.Hedge, "canceled", a.Canceled)
 		}
 	}
 	s.Log.Info("request", "id", r.ID, "tool", r.Tool, "dialect", string(r.Dialect), "op", string(r.Op), "stream", r.Stream,

@@ -135,7 +135,7 @@ func TestGroupAffinity(t *testing.T) {
 		{"to the front of all", "priority", "", "", "groq/g", 1},
 		{"before the strategy's choice", "quota", "", "", "groq/g", 1},
 		{"not when it is ill", "priority", "", "groq/g", "openai/a", 1},
-		{"not when it is off", "priority", "affinity = false", "", "openai/a", 0},
+		{"not when it is off", "priority", "affinity = false", "", "openai/a", 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newStage("openai/a openai/b groq/g", nil, fmt.Sprintf(poolOf, tc.strategy, tc.more))

@@ -20,6 +20,8 @@ func (w *work) arrangeGroup(g *group) {
 	w.plans()
 	if g.Affinity {
 		w.favour(false)
+	} else {
+		w.estrange(w.affine())
 	}
 }
 
@@ -52,6 +54,7 @@ func (w *work) affine() (label, model string) {
 // the front of its provider's, if it is well.
 func (w *work) favour(within bool) {
 	label, model := w.affine()
+	w.estrange(label, model)
 	if label == "" {
 		return
 	}
@@ -67,6 +70,19 @@ func (w *work) favour(within bool) {
 			return
 		}
 		swap(&w.places[j], &w.places[j-1])
+	}
+}
+
+// estrange marks the places to which the conversation is new. A model that the
+// caller changed to by its name is the caller's own doing.
+func (w *work) estrange(label, model string) {
+	if label == "" {
+		return
+	}
+	ours := w.holding(label, model) >= 0
+	for i := range w.places {
+		p := &w.places[i]
+		p.Foreign = p.a.label != label || ours && p.Model.ID != model
 	}
 }
 

@@ -40,18 +40,33 @@ func (s *Sender) sendNative(ctx context.Context, in *proxy.Inbound, to *proxy.Ca
 	if in.Dialect == proxy.Gemini && in.Op != proxy.OpGenerate {
 		body = renameWithin(body, to.Model.ID)
 	}
+	if to.Foreign {
+		if reply, err := s.sendStripped(ctx, in, to, at, newPayload(body, in.ModelAt, name)); reply != nil || err != nil {
+			return reply, err
+		}
+	}
 	reply, err := s.tryNative(ctx, in, to, at, newPayload(body, in.ModelAt, name))
 	if err != nil || reply.Fault == nil || !reasoningRefused(reply.Fault) {
 		return reply, err
 	}
 	// Reasoning of another account or model cannot be read here: without it
 	// the conversation goes on.
-	stripped, ok := dialect.StripReasoning(in.Dialect, newPayload(body, in.ModelAt, name).bytes())
-	if !ok {
+	again, err := s.sendStripped(ctx, in, to, at, newPayload(body, in.ModelAt, name))
+	if again == nil && err == nil {
 		return reply, nil
 	}
 	reply.Close()
-	reply, err = s.tryNative(ctx, in, to, at, newPayload(stripped, [2]int{}, nil))
+	return again, err
+}
+
+// sendStripped sends a body without the opaque reasoning in it. It gives nothing
+// where there is none.
+func (s *Sender) sendStripped(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate, at proxy.Surface, body *payload) (*proxy.Reply, error) {
+	stripped, ok := dialect.StripReasoning(in.Dialect, body.bytes())
+	if !ok {
+		return nil, nil
+	}
+	reply, err := s.tryNative(ctx, in, to, at, newPayload(stripped, [2]int{}, nil))
 	if reply != nil {
 		reply.Repair = "reasoning_stripped"
 	}
