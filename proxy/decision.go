@@ -125,7 +125,7 @@ type Attempt struct {
 	Took      time.Duration // until the answer or the failure
 	Waited    time.Duration // before it
 	Hedge     bool          // sent beside another that was slow
-	Canceled  bool          // given up, as another had answered
+	Canceled  bool          // given up, as another had answered or the caller left
 }
 
 // Record is what the ledger keeps of one request. It never holds a prompt.

@@ -231,6 +231,7 @@ func (w *walk) ask(ctx context.Context, to *Candidate, waited time.Duration) (*R
 	reply := w.e.send(ctx, w.in, to)
 	if ctx.Err() != nil {
 		reply.Close()
+		w.in.Attempts = append(w.in.Attempts, Attempt{Candidate: to, Began: began, Took: time.Since(began), Waited: waited, Canceled: true})
 		return nil, w.left(ctx)
 	}
 	w.note(to, reply, began, waited, false)

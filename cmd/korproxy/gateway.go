@@ -44,6 +44,7 @@ type gateway struct {
 	log     *slog.Logger
 	turn    atomic.Uint64 // counts requests, for groups that take turns
 	folders workspaces
+	warned  sync.Map // the day of the last warning, by its words
 	manage  manager
 	books   books
 

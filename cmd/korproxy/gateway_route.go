@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
@@ -70,6 +71,9 @@ func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (
 	}
 	d, err := s.decide(r, g.health)
 	if err == nil || !isUnknownModel(err) {
+		if d != nil && !explain {
+			g.warn(d.Warnings)
+		}
 		return d, err
 	}
 	select {
@@ -91,6 +95,17 @@ func (s *snapshot) decide(r *route.Request, h proxy.Standings) (*proxy.Decision,
 		}
 	}
 	return d, err
+}
+
+// warn puts what a decision warns of into the log, each step of a budget once a day.
+func (g *gateway) warn(warnings []string) {
+	for _, text := range warnings {
+		step, _, _ := strings.Cut(text, ": ") // the sums behind it grow with each request
+		day := time.Now().Format(time.DateOnly)
+		if before, _ := g.warned.Swap(step, day); before != day {
+			g.log.Warn("budget", "warning", text)
+		}
+	}
 }
 
 func isUnknownModel(err error) bool {

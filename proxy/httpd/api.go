@@ -102,7 +102,14 @@ const maxAsk = 64 << 10
 
 // take reads the body of a call into v. What it refuses it has answered.
 func (s *Server) take(w http.ResponseWriter, r *http.Request, v any, most int64) bool {
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, most)).Decode(v); err != nil {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
+	d.DisallowUnknownFields() // a slip in a name would be taken for a field left out
+	switch err := d.Decode(v); {
+	case err == nil:
+	case strings.HasPrefix(err.Error(), "json: unknown field"):
+		s.problem(w, fault.New(fault.InvalidField, "%s: there is no such field", strings.TrimPrefix(err.Error(), "json: unknown field ")))
+		return false
+	default:
 		s.problem(w, fault.New(fault.InvalidJSON, "the body is not valid JSON: %w", err))
 		return false
 	}

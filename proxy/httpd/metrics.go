@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/dialect"
 )
@@ -98,19 +101,43 @@ func (s *Server) account(o *outcome) {
 	}
 }
 
+// maxWritten is the longest name that is written down, in bytes.
+const maxWritten = 128
+
+// keyLike are pieces that keys have and names of models hardly ever.
+var keyLike = [...]string{"sk-", "sk_", "kor-", "xai-", "nvapi-", "pplx-", "AIza", "ya29.", "AKIA", "AGE-", "gsk_", "hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "eyJ", "key", "token", "="}
+
+// written is a caller's name for something as logs and the ledger may have it: a
+// slip of a tool can put a key or a text in its place.
+func written(name string) string {
+	if len(name) > maxWritten || strings.ContainsFunc(name, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }) {
+		return "(not a name)"
+	}
+	for _, piece := range keyLike {
+		if strings.Contains(name, piece) {
+			return secret.Redact(name)
+		}
+	}
+	return name
+}
+
 // record is what became of a request, as the ledger keeps it.
 func (o *outcome) record() *proxy.Record {
 	in := o.in
 	r := &proxy.Record{
-		ID: in.ID, Time: o.began, Tool: in.Tool, Workspace: in.Workspace, Profile: in.Profile, Class: in.Class,
-		Dialect: in.Dialect, Op: in.Op, Stream: in.Stream, Asked: in.Model,
+		ID: in.ID, Time: o.began, Tool: in.Tool, Workspace: in.Workspace, Class: in.Class,
+		Dialect: in.Dialect, Op: in.Op, Stream: in.Stream, Asked: written(in.Model),
 		Usage: o.usage, Latency: time.Since(o.began), FirstByte: o.firstByte, Outcome: "ok", Attempts: len(in.Attempts),
 	}
 	if d := in.Decision; d != nil {
-		r.Profile, r.Rule = cmp.Or(d.Profile, in.Profile), d.Rule
+		r.Profile, r.Rule = d.Profile, d.Rule // what was asked for may not be the name of one
 	}
-	if c := o.candidate; c != nil {
-		r.Provider, r.Account, r.Model, r.Price = c.Provider.ID, c.Account.Name, c.Model.ID, c.Model.Price
+	c := o.candidate
+	if n := len(in.Attempts); c == nil && n > 0 { // the caller left while it was asked
+		c = in.Attempts[n-1].Candidate
+	}
+	if c != nil {
+		r.Provider, r.Account, r.Model, r.Price = c.Provider.ID, c.Account.Name, written(c.Model.ID), c.Model.Price
 		r.Attempts = max(1, r.Attempts)
 	}
 	switch {
@@ -147,7 +174,7 @@ func (m *Metrics) count(r *proxy.Record) {
 func (s *Server) logRequest(o *outcome, r *proxy.Record) {
 	for i := range o.in.Attempts {
 		if a := &o.in.Attempts[i]; (a.Code != "" || a.Canceled) && a.Candidate != nil {
-			s.Log.Info("attempt", "id", r.ID, "provider", a.Candidate.Provider.ID, "account", a.Candidate.Account.Name, "model", a.Candidate.Model.ID,
+			s.Log.Info("attempt", "id", r.ID, "provider", a.Candidate.Provider.ID, "account", a.Candidate.Account.Name, "model", written(a.Candidate.Model.ID),
 				"code", string(a.Code), "ms", a.Took.Milliseconds(), "waited", a.Waited.Milliseconds(), "hedge", a.Hedge, "canceled", a.Canceled)
 		}
 	}

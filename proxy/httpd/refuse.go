@@ -8,6 +8,7 @@ import (
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
+	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/dialect"
 )
@@ -22,7 +23,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		id = w.Header().Get(headerID)
 	}
 	s.Metrics.refused(string(f.Code))
-	s.Log.Info("refused", "id", id, "method", r.Method, "path", r.URL.Path, "code", string(f.Code), "status", f.HTTPStatus())
+	s.Log.Info("refused", "id", id, "method", r.Method, "path", secret.Redact(r.URL.Path), "code", string(f.Code), "status", f.HTTPStatus())
 	if strings.HasPrefix(r.URL.Path, "/korproxy/") {
 		s.problem(w, f)
 		return

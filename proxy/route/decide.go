@@ -158,14 +158,19 @@ func (t *Table) safeNow(r *Request) bool { return t.safe || r.Safe }
 func (w *work) safely(d *proxy.Decision) error {
 	d.Rule = "safe mode"
 	target := w.asked
-	if w.t.safeModel != "" && w.r.In.Account == "" {
+	if w.t.safeModel != "" && w.r.In.Account == "" && (w.r.In.Class != proxy.ClassEmbedding || target == "") {
 		target = w.t.safeModel
 	}
 	if target == "" {
 		return noModel()
 	}
 	w.model = target
-	if err := w.plainly(target); err != nil {
+	err := w.plainly(target)
+	if err != nil && w.asked != "" && target != w.asked { // a safe target that leads nowhere is not to fail everything
+		w.model = w.asked
+		err = w.plainly(w.asked)
+	}
+	if err != nil {
 		return err
 	}
 	if err := w.able(); err != nil {

@@ -167,7 +167,7 @@ const sandboxID = "sandbox"
 // sign-in that the vendor supports for tools such as this.
 func isPlan(p *proxy.Provider, a *proxy.Account) bool {
 	if !a.SignedIn() {
-		return false
+		return p.Status == "conditional" // a plan that comes with a key of its own
 	}
 	w := p.Way(a.Connect)
 	return w != nil && (w.OwnUse || w.Status != "supported")
