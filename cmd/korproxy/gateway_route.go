@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
@@ -37,14 +38,49 @@ func (s *snapshot) inform(facts *upstream.ModelFacts) {
 		if describe == nil {
 			continue // nothing is published of a provider of the user's own
 		}
-		p.Describe = func(id string) proxy.Model {
+		p.Describe = remembered(func(id string) *proxy.Model {
 			m := describe(id)
 			known := facts.Fill(m)
 			m.Price, m.Vision, m.PDF = known.Price, known.Vision, known.PDF
 			m.Context = cmp.Or(m.Context, known.Context)
-			return m
-		}
+			return &m
+		})
 	}
+}
+
+// Published data may be replaced by 'korproxy models update', so what is known of a
+// model is looked up again after a while. Names of models come from callers too.
+const (
+	describedFor  = time.Minute
+	mostDescribed = 1024
+)
+
+// remembered keeps what describe says of a model: to look it up takes a look at a
+// file, and more of the stack than a stream is to have.
+func remembered(describe func(id string) *proxy.Model) func(id string) proxy.Model {
+	type entry struct {
+		model *proxy.Model
+		until time.Time
+	}
+	var (
+		mu    sync.Mutex // guards known
+		known = map[string]entry{}
+	)
+	look := func(id string) *proxy.Model {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		if e, ok := known[id]; ok && now.Before(e.until) {
+			return e.model
+		}
+		if len(known) >= mostDescribed {
+			clear(known)
+		}
+		m := describe(id)
+		known[id] = entry{m, now.Add(describedFor)}
+		return m
+	}
+	return func(id string) proxy.Model { return *look(id) }
 }
 
 // Route implements proxy.Router. A model that no list holds yet may be in one

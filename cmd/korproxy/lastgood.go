@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -34,6 +35,9 @@ func (g lastGood) keep(file string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if before, err := os.ReadFile(g.file); err == nil && bytes.Equal(before, text) {
+		return g.forget()
 	}
 	return errors.Join(atomicfile.Write(g.file, text, 0o600), g.forget())
 }

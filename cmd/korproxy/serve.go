@@ -78,7 +78,10 @@ func (a *app) serve(ctx context.Context, flags map[string]string) error {
 	}
 	running.Go(func() { failed <- d.server.ServeSocket(d.socket) })
 	d.greet()
-	settled := time.AfterFunc(settling, settle)
+	settled := time.AfterFunc(settling, debug.FreeOSMemory)
+	if d.gateway.distress.Load() == nil {
+		running.Go(d.keepGood)
+	}
 	defer settled.Stop()
 	var err error
 	select {
@@ -125,8 +128,6 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 	if distress != "" {
 		d.gateway.distress.Store(&distress)
 		d.gateway.report(broken)
-	} else {
-		d.keepGood()
 	}
 	address := "http://" + d.ports[0].Addr().String()
 	d.gateway.address.Store(&address)
@@ -260,15 +261,9 @@ func calm() []byte {
 	return make([]byte, 32<<20)
 }
 
-// settling is how long after its start the daemon gives back what only starting
-// needed. Editors start it at once with many other things, and look at it then.
+// settling is how long after its start the daemon gives back the memory that only
+// starting needed. Editors start it together with many other things.
 const settling = time.Second
-
-// settle gives memory back to the system.
-func settle() {
-	debug.FreeOSMemory()
-	trimProgram()
-}
 
 // close gives back what open took, in reverse.
 func (d *daemon) close() {

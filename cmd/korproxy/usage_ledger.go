@@ -33,13 +33,24 @@ type books struct {
 // ledgerFile is where the ledger is.
 func ledgerFile(p config.Paths) string { return filepath.Join(p.StateDir, "ledger.db") }
 
-// openLedger begins the ledger, in the background, unless the configuration
-// wants none.
+// openLedger begins the ledger, in the background, where budgets depend on it;
+// else the first request does: a database takes memory that an idle daemon need
+// not hold.
 func (g *gateway) openLedger(ring *logRing) {
 	g.books.ring = ring
-	if g.recording() {
+	if g.recording() && g.budgeted() {
 		g.ledger()
 	}
+}
+
+// budgeted says whether a profile has a budget.
+func (g *gateway) budgeted() bool {
+	for _, p := range g.state.Load().config.Config.Profiles {
+		if p.Budget.Day > 0 || p.Budget.Month > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // recording says whether the configuration wants a ledger.

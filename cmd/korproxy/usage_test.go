@@ -181,7 +181,7 @@ func TestADamagedLedgerHoldsNothingUp(t *testing.T) {
 	d := startDaemon(t, providerTOML("prov", "openai-chat", p)+"[[accounts]]\nprovider = \"prov\"\nname = \"first\"\napi_key_env = \"FIRST\"\n", "FIRST=sk-first")
 	d.stop()
 	file := filepath.Join(d.home, "ledger.db")
-	if err := os.Remove(file); err != nil {
+	if err := os.RemoveAll(file); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(file, 0o700); err != nil { // no file can be there
