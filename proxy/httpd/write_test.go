@@ -163,7 +163,7 @@ func TestKeepAlive(t *testing.T) {
 		"no silence":              {[]time.Duration{0, 0, 5 * time.Second, 5 * time.Second, 5 * time.Second}, 0},
 		"silent in the midst":     {[]time.Duration{0, 0, 0, 2*keepAlive + time.Second, 0}, 2},
 		"each event starts anew":  {[]time.Duration{0, 0, keepAlive - time.Second, keepAlive - time.Second, keepAlive - time.Second}, 0},
-		"silent before its start": {[]time.Duration{3 * keepAlive, 0, 0, 0, 0}, 0},
+		"silent before its start": {[]time.Duration{3*keepAlive - time.Second, 0, 0, 0, 0}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
