@@ -108,7 +108,7 @@ func (w *walk) choose() (*Candidate, time.Duration) {
 // What is only our own guess holds nobody up.
 func (w *walk) paused(to *Candidate) bool {
 	s := &to.Standing
-	if s.NotBefore.IsZero() {
+	if s.NotBefore.IsZero() || w.h.MaxWait == 0 {
 		return false
 	}
 	now := time.Now()

@@ -62,7 +62,7 @@ type Tool struct {
 // Healing bounds what is done about failures.
 type Healing struct {
 	Retries  int64         `toml:"retries" default:"2" check:"notNegative" doc:"How often one account is asked again after a passing failure."`
-	MaxWait  time.Duration `toml:"max_wait" default:"10s" doc:"How long a request may wait in all, for a retry or for the end of a pause the provider asked for."`
+	MaxWait  time.Duration `toml:"max_wait" default:"10s" doc:"How long a request may wait in all, for a retry or for the end of a pause the provider asked for. 0 never waits, and asks an account whatever its provider said."`
 	Failover bool          `toml:"failover" default:"true" doc:"Go on to another account or target when one fails."`
 }
 
