@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // conn is a caller's connection that can put the head and the body of an answer
@@ -18,11 +19,18 @@ type conn struct {
 // mostGathered bounds what is copied for the sake of one write less.
 const mostGathered = 64 << 10
 
+// gatherings are buffers between two answers. They are not a connection's own:
+// connections are kept for minutes, and most are idle.
+var gatherings = sync.Pool{New: func() any { return new([]byte) }}
+
+// mostKept is the largest buffer that waits for another answer.
+const mostKept = 8 << 10
+
 // gather keeps what is written from now on until send. Only the handler that
 // answers on the connection may call it; a nil conn does nothing.
 func (c *conn) gather(size int) {
 	if c != nil && size <= mostGathered {
-		c.gathering = true
+		c.gathering, c.gathered = true, (*gatherings.Get().(*[]byte))[:0]
 	}
 }
 
@@ -33,8 +41,11 @@ func (c *conn) send() error {
 	}
 	c.gathering = false
 	b := c.gathered
-	c.gathered = nil // connections are kept for minutes, and most are idle
+	c.gathered = nil
 	_, err := c.TCPConn.Write(b)
+	if cap(b) <= mostKept {
+		gatherings.Put(&b)
+	}
 	return err
 }
 

@@ -3,6 +3,8 @@ package httpd
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -107,15 +109,26 @@ const maxWritten = 128
 // keyLike are pieces that keys have and names of models hardly ever.
 var keyLike = [...]string{"sk-", "sk_", "kor-", "xai-", "nvapi-", "pplx-", "AIza", "ya29.", "AKIA", "AGE-", "gsk_", "hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "eyJ", "key", "token", "="}
 
+// keyLikeBy are the same by their first bytes: to look for one after the other
+// would cost more than all else that a record takes.
+var keyLikeBy = func() (by [256][]string) {
+	for _, piece := range keyLike {
+		by[piece[0]] = append(by[piece[0]], piece)
+	}
+	return by
+}()
+
 // written is a caller's name for something as logs and the ledger may have it: a
 // slip of a tool can put a key or a text in its place.
 func written(name string) string {
 	if len(name) > maxWritten || strings.ContainsFunc(name, func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }) {
 		return "(not a name)"
 	}
-	for _, piece := range keyLike {
-		if strings.Contains(name, piece) {
-			return secret.Redact(name)
+	for i := range len(name) {
+		for _, piece := range keyLikeBy[name[i]] {
+			if strings.HasPrefix(name[i:], piece) {
+				return secret.Redact(name)
+			}
 		}
 	}
 	return name
@@ -178,10 +191,13 @@ func (s *Server) logRequest(o *outcome, r *proxy.Record) {
 				"code", string(a.Code), "ms", a.Took.Milliseconds(), "waited", a.Waited.Milliseconds(), "hedge", a.Hedge, "canceled", a.Canceled)
 		}
 	}
-	s.Log.Info("request", "id", r.ID, "tool", r.Tool, "dialect", string(r.Dialect), "op", string(r.Op), "stream", r.Stream,
-		"class", string(r.Class), "profile", r.Profile, "rule", r.Rule,
-		"provider", r.Provider, "account", r.Account, "model", cmp.Or(r.Model, r.Asked), "outcome", r.Outcome, "code", string(r.Code), "attempts", r.Attempts,
-		"ms", r.Latency.Milliseconds(), "input", r.Usage.Input, "output", r.Usage.Output)
+	// Attributes of their own types: as "any" each of them would be garbage.
+	s.Log.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("id", r.ID), slog.String("tool", r.Tool),
+		slog.String("dialect", string(r.Dialect)), slog.String("op", string(r.Op)), slog.Bool("stream", r.Stream),
+		slog.String("class", string(r.Class)), slog.String("profile", r.Profile), slog.String("rule", r.Rule),
+		slog.String("provider", r.Provider), slog.String("account", r.Account), slog.String("model", cmp.Or(r.Model, r.Asked)),
+		slog.String("outcome", r.Outcome), slog.String("code", string(r.Code)), slog.Int("attempts", r.Attempts),
+		slog.Int64("ms", r.Latency.Milliseconds()), slog.Int64("input", r.Usage.Input), slog.Int64("output", r.Usage.Output))
 	if o.fault != nil && o.fault.Err != nil {
 		s.Log.Debug("cause", "id", r.ID, "code", string(r.Code), "error", o.fault.Err)
 	}
@@ -193,7 +209,7 @@ func wholeUsage(d proxy.Dialect, b []byte) proxy.Usage {
 	counts := append(make([]byte, 0, 512), '{')
 	err := jsondoc.Scan(b, func(key []byte, start, end int) bool {
 		if bytes.HasPrefix(key, []byte("usage")) || b[start] >= '0' && b[start] <= '9' {
-			counts = append(append(counts, jsondoc.Quote(string(key))...), ':')
+			counts = append(jsondoc.AppendQuoted(counts, key), ':')
 			counts = append(append(counts, b[start:end]...), ',')
 		}
 		return true

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy"
 )
 
@@ -22,6 +23,11 @@ func TestKeysAndTextsAreNotWrittenDown(t *testing.T) {
 	} {
 		if got := written(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+	for _, piece := range keyLike {
+		if name := "x" + piece + "abcdefghijklmnop"; written(name) != secret.Redact(name) {
+			t.Errorf("%q is not looked at", name)
 		}
 	}
 	o := &outcome{in: &proxy.Inbound{Model: "sk-proj-abcdefghijklmnop", Profile: "a text about ACME"}, began: time.Now()}

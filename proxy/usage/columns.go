@@ -41,6 +41,16 @@ type block struct {
 	cols [columns][]int64
 }
 
+// roomFor is a block that takes so many rows without growing.
+func roomFor(rows int) *block {
+	b := &block{}
+	room := make([]int64, int(columns)*rows)
+	for i := range b.cols {
+		b.cols[i] = room[i*rows : i*rows : (i+1)*rows]
+	}
+	return b
+}
+
 func (b *block) reset() {
 	b.rows = 0
 	for i := range b.cols {

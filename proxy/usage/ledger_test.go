@@ -46,6 +46,30 @@ func TestARequestIsKeptAsItWas(t *testing.T) {
 	}
 }
 
+// Rows that share a statement keep what is their own, and those that are left
+// over are written too.
+func TestManyAtOnce(t *testing.T) {
+	l := open(t, newFile(t), usage.Options{})
+	const n = 3*16 + 5
+	began := time.Now().Truncate(time.Millisecond)
+	for i := range n {
+		r := sample(fmt.Sprint("r", i), began.Add(time.Duration(i)*time.Millisecond))
+		r.Model, r.Usage.Output = fmt.Sprint("m", i%20), int64(i)
+		l.Record(r)
+	}
+	got, err := l.Requests(t.Context(), usage.Query{Limit: n + 1})
+	if err != nil || len(got) != n {
+		t.Fatalf("%d of %d rows: %v", len(got), n, err)
+	}
+	for i, r := range got {
+		i = n - 1 - i // the newest come first
+		if r.Seq != int64(i+1) || r.ID != fmt.Sprint("r", i) || !r.Time.Equal(began.Add(time.Duration(i)*time.Millisecond)) ||
+			r.Model != fmt.Sprint("m", i%20) || r.Output != int64(i) {
+			t.Errorf("row %d is %+v", i, r)
+		}
+	}
+}
+
 func TestFoldersAreHashedUnlessNamed(t *testing.T) {
 	file := newFile(t)
 	now := time.Now()

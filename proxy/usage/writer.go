@@ -21,8 +21,7 @@ type writer struct {
 	fails  int
 	tried  bool // the file has been tried
 	summed bool // what was spent has been read
-	row    row  // of the record at hand, with its packed form
-	packed []byte
+	row    row  // of the record at hand
 }
 
 func newWriter(l *Ledger) *writer { return &writer{l: l, ctx: context.Background()} }
@@ -187,8 +186,6 @@ func (w *writer) eachAlone(q []batch) ([]batch, error) {
 	return nil, nil
 }
 
-const insert = "INSERT INTO requests (seq, id, time, tool, code, data) VALUES (?, ?, ?, ?, ?, ?)"
-
 // write puts batches into the file, all or none.
 func (w *writer) write(batches ...batch) error {
 	if len(batches) == 0 {
@@ -196,20 +193,21 @@ func (w *writer) write(batches ...batch) error {
 	}
 	next := w.next
 	err := w.l.db.Load().Write(w.ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(w.ctx, insert)
-		if err != nil {
-			return err
-		}
-		defer st.Close()
+		in := insertion{tx: tx} // the end of tx closes its statements
 		for _, records := range batches {
 			for i := range records {
-				if err := w.insert(tx, st, next, &records[i]); err != nil {
+				r := &records[i]
+				got, err := w.rowOf(tx, r)
+				if err != nil {
+					return err
+				}
+				if err := in.add(w.ctx, next, shortID(r.ID), got); err != nil {
 					return err
 				}
 				next++
 			}
 		}
-		return nil
+		return in.rest(w.ctx)
 	})
 	w.names.end(err == nil)
 	if err != nil {
@@ -218,16 +216,6 @@ func (w *writer) write(batches ...batch) error {
 	w.kept += next - w.next
 	w.next = next
 	return nil
-}
-
-func (w *writer) insert(tx *sql.Tx, st *sql.Stmt, seq int64, r *proxy.Record) error {
-	got, err := w.rowOf(tx, r)
-	if err != nil {
-		return err
-	}
-	w.packed = got.pack(w.packed[:0])
-	_, err = st.ExecContext(w.ctx, seq, shortID(r.ID), got.time, got.tool, got.code, w.packed)
-	return err
 }
 
 // rowOf is a record with its words as numbers.
@@ -306,7 +294,7 @@ func (w *writer) seal(db *store.DB) (more bool, err error) {
 	}
 	last := w.done
 	err = db.Write(w.ctx, func(tx *sql.Tx) error {
-		var b block
+		b := roomFor(blockRows)
 		var err error
 		if last, err = b.read(w.ctx, tx, w.done, blockRows); err != nil {
 			return err
