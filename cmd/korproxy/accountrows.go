@@ -21,7 +21,7 @@ func (a *app) localAccounts(ctx context.Context, p config.Paths) ([]httpd.Accoun
 		return nil, err
 	}
 	keys := &account.Keys{Getenv: a.getenv, Store: func() (account.Store, error) { return a.secrets(p), nil }}
-	return accountRows(ctx, newSnapshot(loaded, keys), keys, &account.Health{}), nil
+	return accountRows(ctx, newSnapshot(loaded, keys, nil), keys, &account.Health{}), nil
 }
 
 // accountOf is a configured account as the proxy knows it.

@@ -23,7 +23,12 @@ import (
 
 // TestMain lets tests and scripts run this very binary as korproxy.
 func TestMain(m *testing.M) {
-	testscript.Main(leakless{m}, map[string]func(){"korproxy": main})
+	testscript.Main(leakless{m}, map[string]func(){
+		"korproxy": main,
+		// The same of another version.
+		"korproxy-old": func() { version = "0.0.1"; main() },
+		"korproxy-new": func() { version = "99.0.0"; main() },
+	})
 }
 
 // leakless fails a run that leaves goroutines behind.
@@ -92,7 +97,7 @@ func (d *running) resume(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		d.err = d.app.serve(ctx, map[string]string{"listen": "127.0.0.1:0"})
+		d.err = d.app.serve(ctx, map[string]string{"listen": "127.0.0.1:0"}, false)
 	}()
 	transport := &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
 	d.http = &http.Client{Transport: transport}

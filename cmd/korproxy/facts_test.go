@@ -308,7 +308,7 @@ func portHeld(t *testing.T) {
 	home := t.TempDir()
 	env := []string{config.HomeEnv + "=" + home, "KORPROXY_KEYRING=off"}
 	a := &app{in: strings.NewReader(""), out: &logBuffer{}, err: &logBuffer{}, environ: env, getenv: lookup(env), json: true, ran: true}
-	err = a.serve(t.Context(), map[string]string{"listen": l.Addr().String()})
+	err = a.serve(t.Context(), map[string]string{"listen": l.Addr().String()}, false)
 	if err == nil {
 		t.Fatal("the daemon started")
 	}

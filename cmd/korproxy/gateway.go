@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/health"
 	"github.com/korproxy/korproxy/internal/secret"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/account"
@@ -47,6 +49,16 @@ type gateway struct {
 	warned  sync.Map // the day of the last warning, by its words
 	manage  manager
 	books   books
+	leaving leaving
+	// conditions is what is wrong, as editors, doctor and the status tell it.
+	conditions health.Tracker
+	// told hears of changes and of requests, for the editors; set before the
+	// server runs.
+	told interface {
+		Changed()
+		Requested(r *proxy.Record)
+		Failing() []health.Condition
+	}
 
 	state   atomic.Pointer[snapshot]
 	address atomic.Pointer[string]
@@ -86,14 +98,16 @@ func newGateway(paths config.Paths, getenv func(string) string, first *config.Lo
 
 // use makes a configuration the current one.
 func (g *gateway) use(c *config.Loaded) {
-	s := newSnapshot(c, g.keys)
+	s := newSnapshot(c, g.keys, g.manage.runtime.get(g.paths, g.log).Accounts)
 	s.inform(g.facts)
 	s.compile(g.lists)
 	g.state.Store(s)
 	g.health.Keep(s.accounts)
+	g.changed()
 }
 
-func newSnapshot(c *config.Loaded, keys *account.Keys) *snapshot {
+// newSnapshot takes the accounts that were chosen as the first of their providers.
+func newSnapshot(c *config.Loaded, keys *account.Keys, first map[string]string) *snapshot {
 	s := &snapshot{config: c, providers: upstream.Providers(c.Config.Providers)}
 	configured := make([]proxy.Account, 0, len(c.Config.Accounts))
 	for _, a := range c.Config.Accounts {
@@ -104,8 +118,18 @@ func newSnapshot(c *config.Loaded, keys *account.Keys) *snapshot {
 		configured = append(configured, accountOf(a, base))
 	}
 	s.accounts, s.connected = keys.Usable(configured, s.providers)
+	for i := range s.accounts {
+		a := &s.accounts[i]
+		if name, ok := first[a.Provider]; ok && hasAccount(s.accounts, a.Provider, name) {
+			a.Default = a.Name == name
+		}
+	}
 	s.accounts = route.Prefer(s.providers, s.accounts)
 	return s
+}
+
+func hasAccount(all []proxy.Account, provider, name string) bool {
+	return slices.ContainsFunc(all, func(a proxy.Account) bool { return a.Provider == provider && a.Name == name })
 }
 
 func (g *gateway) options() upstream.Options {
@@ -195,7 +219,7 @@ func (g *gateway) Status(ctx context.Context) httpd.Status {
 		return c.Lasting || c.State == account.Available // then it is the key that is missing
 	})...)
 	st := httpd.Status{
-		State: "ready", PID: os.Getpid(), Version: Version(), Started: g.started.UTC().Truncate(time.Second), Open: g.open(),
+		State: "ready", PID: os.Getpid(), Version: Version(), Build: build().String(), Started: g.started.UTC().Truncate(time.Second), Open: g.open(),
 		Sandbox: !s.connected, Config: g.paths.ConfigFile, Problems: problems,
 	}
 	if a := g.address.Load(); a != nil {
@@ -241,6 +265,28 @@ func (g *gateway) report(err error) {
 	g.mu.Lock()
 	g.problems = list
 	g.mu.Unlock()
+	g.changed()
+}
+
+// Failing implements httpd.Control.
+func (g *gateway) Failing() []httpd.Failing {
+	out := []httpd.Failing{}
+	if g.told == nil {
+		return out
+	}
+	for _, c := range g.told.Failing() {
+		out = append(out, httpd.Failing{
+			Problem: httpd.Problem{Code: string(c.Code), Message: c.Text, Fix: c.Fix}, Subject: c.Subject, Count: c.Count, Since: c.Since,
+		})
+	}
+	return out
+}
+
+// changed tells the editors to look again.
+func (g *gateway) changed() {
+	if g.told != nil {
+		g.told.Changed()
+	}
 }
 
 // Close lets go of what the gateway holds.

@@ -104,6 +104,9 @@ func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (
 		if err := g.profileOf(s, r); err != nil {
 			return nil, err
 		}
+		if r.Profile == g.activeProfile(&s.config.Config) { // what was chosen was chosen for what is shown
+			r.Target = g.manage.runtime.get(g.paths, g.log).Model
+		}
 	}
 	d, err := s.decide(r, g.health)
 	if err == nil || !isUnknownModel(err) {

@@ -64,19 +64,28 @@ func (g lastGood) failed() int {
 }
 
 // loadConfig reads the configuration for a start. distress is why the last good
-// one was taken instead, with the error to show; "" is the usual.
-func loadConfig(p config.Paths, o config.Options) (loaded *config.Loaded, distress string, broken error) {
+// one was taken instead, with the error to show; "" is the usual. A daemon that an
+// editor starts (auto) starts on anything: the editor is where the mistake is shown.
+func loadConfig(p config.Paths, o config.Options, auto bool) (loaded *config.Loaded, distress string, broken error) {
 	good := lastGoodOf(p)
 	loaded, err := config.Load(o)
 	if err == nil {
 		_ = good.forget() // a count that stays does no harm before the next failure
 		return loaded, "", nil
 	}
-	if n := good.failed(); n >= badStarts {
-		last := o
-		last.File, last.Required = good.file, true
+	n := good.failed()
+	if n < badStarts && !auto {
+		return nil, "", err
+	}
+	last := o
+	last.File, last.Required = good.file, true
+	if loaded, lerr := config.Load(last); lerr == nil {
+		return loaded, fmt.Sprintf("the configuration was broken at %d starts in a row, so the last good one is used", n), err
+	}
+	if auto {
+		last.File, last.Required = "", false
 		if loaded, lerr := config.Load(last); lerr == nil {
-			return loaded, fmt.Sprintf("the configuration was broken at %d starts in a row, so the last good one is used", n), err
+			return loaded, "the configuration is broken, and no good one is known: all is at its default", err
 		}
 	}
 	return nil, "", err

@@ -44,7 +44,7 @@ func TestABrokenConfigurationTwiceStopsThriceDoesNot(t *testing.T) {
 	d.stop()
 	write("this = is = not TOML\n")
 	for range badStarts - 1 {
-		if err := d.app.serve(t.Context(), map[string]string{"listen": "127.0.0.1:0"}); fault.As(err).Code != "KP-CONFIG-002" {
+		if err := d.app.serve(t.Context(), map[string]string{"listen": "127.0.0.1:0"}, false); fault.As(err).Code != "KP-CONFIG-002" {
 			t.Fatalf("got %v", err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestABrokenConfigurationTwiceStopsThriceDoesNot(t *testing.T) {
 	// A start that went well is the first of a new count.
 	d.stop()
 	write("broken again\n")
-	if err := d.app.serve(t.Context(), map[string]string{"listen": "127.0.0.1:0"}); fault.As(err).Code != "KP-CONFIG-002" {
+	if err := d.app.serve(t.Context(), map[string]string{"listen": "127.0.0.1:0"}, false); fault.As(err).Code != "KP-CONFIG-002" {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -87,7 +87,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.PersistentFlags().StringVar(&a.config, "config", "", "use this configuration file")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(a.serveCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.modelsCommand(),
+	root.AddCommand(a.serveCommand(), a.lspCommand(), a.doctorCommand(), a.upCommand(), a.downCommand(), a.statusCommand(), a.modelsCommand(),
 		a.accountsCommand(), a.loginCommand(), a.logoutCommand(), a.testCommand(), a.usageCommand(), a.quotaCommand(), a.logsCommand(), a.keyCommand(), a.keysCommand(), a.secretsCommand(), a.configCommand(), a.profileCommand(), a.routeCommand(), a.safeModeCommand(), a.workspaceCommand(), a.versionCommand(), a.referenceCommand())
 	plainUsage(root)
 	return root

@@ -88,6 +88,7 @@ func (g *gateway) UseProfile(_ context.Context, name string) error {
 	if err := g.manage.runtime.change(g.paths, g.log, func(c *choices) { c.Profile = name }); err != nil {
 		return err
 	}
+	g.changed()
 	g.log.Info("the profile was switched", "profile", g.activeProfile(&g.state.Load().config.Config))
 	return nil
 }

@@ -20,9 +20,13 @@ import (
 // choices are what a user switches without an edit of the configuration. They
 // outlive the daemon.
 type choices struct {
-	Profile  string `json:"profile,omitempty"` // "" leaves it to the configuration
-	SafeMode bool   `json:"safe_mode,omitempty"`
-	Why      string `json:"why,omitempty"` // of the safe mode
+	Profile string `json:"profile,omitempty"` // "" leaves it to the configuration
+	// Model is where requests go that leave the model to KorProxy, "" where the
+	// profile says; Accounts are the first to be asked, by provider.
+	Model    string            `json:"model,omitempty"`
+	Accounts map[string]string `json:"accounts,omitempty"`
+	SafeMode bool              `json:"safe_mode,omitempty"`
+	Why      string            `json:"why,omitempty"` // of the safe mode
 }
 
 // runtimeState keeps the choices in memory, where each request reads them, and
@@ -41,7 +45,7 @@ func (r *runtimeState) get(p config.Paths, log *slog.Logger) *choices {
 			err = json.Unmarshal(b, c)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			log.Warn("the file of the profile and the safe mode in use is damaged; both are as configured", "file", runtimeFile(p), "error", err)
+			log.Warn("the file of what was switched is damaged; all is as configured", "file", runtimeFile(p), "error", err)
 			c = &choices{}
 		}
 		r.current.Store(c)
@@ -123,6 +127,7 @@ func (g *gateway) setSafeMode(on bool, why string) error {
 		}
 	})
 	if err == nil {
+		g.changed()
 		g.log.Info("safe mode was switched", "on", on, "why", why)
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
@@ -25,7 +26,10 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen string
+	var (
+		listen string
+		auto   bool
+	)
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the daemon in the foreground", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,10 +37,11 @@ func (a *app) serveCommand() *cobra.Command {
 			if listen != "" {
 				flags["listen"] = listen
 			}
-			return a.serve(cmd.Context(), flags)
+			return a.serve(cmd.Context(), flags, auto)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address to listen on, instead of the configured one")
+	c.Flags().BoolVar(&auto, "auto", false, "leave when nobody has used it for companion.idle_exit; editors start it so")
 	return c
 }
 
@@ -59,14 +64,18 @@ type daemon struct {
 	log     *slog.Logger
 	lines   *lineWriter
 	ring    *logRing
+	host    *companion.Host
+	auto    bool          // an editor started it
+	handing sync.Mutex    // held to hand over
+	handed  chan struct{} // closed when another daemon has taken over
 }
 
-// serve runs the daemon until ctx is done.
-func (a *app) serve(ctx context.Context, flags map[string]string) error {
+// serve runs the daemon until ctx is done. auto: it leaves when it is idle.
+func (a *app) serve(ctx context.Context, flags map[string]string, auto bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer runtime.KeepAlive(calm())
-	d := &daemon{a: a, level: new(slog.LevelVar)}
+	d := &daemon{a: a, level: new(slog.LevelVar), handed: make(chan struct{}), auto: auto}
 	defer d.close()
 	if err := d.open(flags, cancel); err != nil {
 		return err
@@ -83,11 +92,18 @@ func (a *app) serve(ctx context.Context, flags map[string]string) error {
 		running.Go(d.keepGood)
 	}
 	defer settled.Stop()
+	if auto {
+		running.Go(func() { d.watchIdle(ctx) })
+	}
 	var err error
 	select {
 	case <-ctx.Done():
+	case <-d.handed:
+		d.retire(ctx)
+		cancel()
 	case err = <-failed:
 	}
+	d.host.Close()
 	d.shutdown()
 	running.Wait()
 	return err
@@ -104,18 +120,17 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 		return err
 	}
 	opts := d.a.loadOptions(d.paths, flags)
-	loaded, distress, broken := loadConfig(d.paths, opts)
+	loaded, distress, broken := loadConfig(d.paths, opts, d.auto)
 	if loaded == nil {
 		return broken
 	}
-	d.lock = flock.New(d.paths.LockFile, flock.SetPermissions(0o600))
-	if ok, err := d.lock.TryLock(); err != nil {
-		return fault.New(fault.StartFailed, "the lock file %s cannot be taken: %w", d.paths.LockFile, err)
-	} else if !ok {
-		return d.a.alreadyRunning(d.paths)
-	}
-	if err := d.listen(loaded.Config.Listen); err != nil {
+	if err := d.alone(); err != nil {
 		return err
+	}
+	if d.socket == nil {
+		if err := d.listen(loaded.Config.Listen); err != nil {
+			return err
+		}
 	}
 	d.log = d.logger(loaded.Config.Log)
 	keys, err := httpd.OpenKeys(keyFile(d.paths))
@@ -134,7 +149,9 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 	d.server = httpd.New(httpd.Options{
 		Doer: d.gateway.engine, Health: d.gateway.health, Models: d.gateway, Keys: keys, Settings: d.gateway.settings,
 		Control: d.gateway, Recorder: d.gateway, Books: d.gateway, Metrics: httpd.NewMetrics(Version()), Version: Version(), Log: d.log,
+		Build: build().String(), Editor: d.editor, Handover: d.handOver,
 	})
+	d.openHost()
 	d.gateway.open = d.server.Open
 	d.watcher, err = config.Watch(loaded, config.WatchOptions{
 		Load: opts,
@@ -251,14 +268,14 @@ func (d *daemon) shutdown() {
 	d.log.Info("korproxy has stopped")
 }
 
-// calm makes the garbage collector run for every 5 MB allocated at the least
+// calm makes the garbage collector run for every 10 MB allocated at the least
 // instead of every 4, which under load would be many times a second. The bytes
 // are counted by the collector as live, but never touched, so they take no
 // memory; and with the low percentage that goes with them, thousands of open
 // streams take less than they would without.
 func calm() []byte {
 	debug.SetGCPercent(15)
-	return make([]byte, 32<<20)
+	return make([]byte, 64<<20)
 }
 
 // settling is how long after its start the daemon gives back the memory that only

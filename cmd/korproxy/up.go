@@ -33,15 +33,18 @@ func (a *app) upCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if st, err := newClient(p).status(cmd.Context()); err == nil {
+			st, err := newClient(p).status(cmd.Context())
+			if err == nil && !build().newer(parseBuild(st.Build)) {
+				if err := a.keep(cmd.Context(), p); err != nil {
+					return err
+				}
 				a.printStatus(st)
 				return nil
 			}
 			if err := p.Create(); err != nil {
 				return err
 			}
-			st, err := a.start(cmd.Context(), p)
-			if err != nil {
+			if st, err = a.start(cmd.Context(), p, st.Build); err != nil {
 				return err
 			}
 			a.printStatus(st)
@@ -50,8 +53,9 @@ func (a *app) upCommand() *cobra.Command {
 	}
 }
 
-// start runs `serve` on its own and waits until it answers.
-func (a *app) start(ctx context.Context, p config.Paths) (httpd.Status, error) {
+// start runs `serve` on its own and waits until it answers, in place of the
+// daemon of another build that it takes over from; before is "" when there is none.
+func (a *app) start(ctx context.Context, p config.Paths, before string, flags ...string) (httpd.Status, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return httpd.Status{}, fmt.Errorf("finding this program: %w", err)
@@ -65,13 +69,17 @@ func (a *app) start(ctx context.Context, p config.Paths) (httpd.Status, error) {
 	if err != nil {
 		return httpd.Status{}, err
 	}
-	args := []string{"serve"}
+	args := append([]string{"serve"}, flags...)
 	if a.config != "" {
 		args = append(args, "--config", a.config)
 	}
 	// The daemon is to live on when this command has ended.
 	child := exec.CommandContext(context.WithoutCancel(ctx), exe, args...)
 	child.Stderr = log
+	child.Dir = p.StateDir // and not a folder that is to be moved or unmounted
+	if p.Home != "" {
+		child.Env = append(a.environ, config.HomeEnv+"="+p.Home)
+	}
 	detach(child)
 	if err := child.Start(); err != nil {
 		return httpd.Status{}, fault.New(fault.StartFailed, "the daemon did not start: %w", err)
@@ -84,7 +92,7 @@ func (a *app) start(ctx context.Context, p config.Paths) (httpd.Status, error) {
 	for {
 		select {
 		case <-tick.C:
-			if st, err := newClient(p).status(ctx); err == nil {
+			if st, err := newClient(p).status(ctx); err == nil && (before == "" || st.Build != before) {
 				return st, nil
 			}
 		case err := <-ended:

@@ -90,6 +90,10 @@ func (g *gateway) closeLedger() {
 
 // Record implements proxy.Recorder.
 func (g *gateway) Record(r *proxy.Record) {
+	g.leaving.used()
+	if g.told != nil {
+		g.told.Requested(r)
+	}
 	if !g.recording() {
 		return
 	}

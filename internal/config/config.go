@@ -30,8 +30,14 @@ type Config struct {
 	Tools            map[string]Tool     `toml:"tools" doc:"What holds for the requests of one tool, by the name its local key was made for."`
 	Healing          Healing             `toml:"healing" doc:"What is done about failures before anything of an answer reached the caller."`
 	Usage            Usage               `toml:"usage" doc:"The ledger of requests. It never holds a prompt or an answer."`
+	Companion        Companion           `toml:"companion" doc:"The daemon as editors use it."`
 	Providers        map[string]Provider `toml:"providers" doc:"Providers by name: a name of the built-in catalogue overrides that row key by key; any other name adds a provider, which needs dialect and base_url."`
 	Accounts         []Account           `toml:"accounts" doc:"Credentials for providers. Secrets do not belong in this file: an account names an environment variable, or its key is stored by 'korproxy accounts add'."`
+}
+
+// Companion says how the daemon serves editors.
+type Companion struct {
+	IdleExit time.Duration `toml:"idle_exit" default:"30m" doc:"How long a daemon that an editor started stays when no editor is open and no tool sends requests. 0 keeps it. One that was started with 'korproxy up' or 'korproxy serve' stays until it is stopped."`
 }
 
 // Local says who may use the local endpoint.

@@ -47,10 +47,11 @@ func TestEmptyAndMissingFilesWork(t *testing.T) {
 			ConnectTimeout: 10 * time.Second, FirstByteTimeout: 10 * time.Minute,
 			IdleTimeout: 5 * time.Minute, DrainTimeout: 30 * time.Second,
 		},
-		Log:     Log{Level: "info", Format: "text"},
-		Profile: "default",
-		Healing: Healing{Retries: 2, MaxWait: 10 * time.Second, Failover: true},
-		Usage:   Usage{Record: true, Days: 90},
+		Log:       Log{Level: "info", Format: "text"},
+		Profile:   "default",
+		Healing:   Healing{Retries: 2, MaxWait: 10 * time.Second, Failover: true},
+		Usage:     Usage{Record: true, Days: 90},
+		Companion: Companion{IdleExit: 30 * time.Minute},
 	}
 	for name, file := range map[string]string{
 		"no file":      "",

@@ -48,6 +48,7 @@ var calls = []call{
 	{method: "POST", path: "/keys", summary: "The local key of a tool, or the admin key, made when there is none", ask: KeyWanted{}, answer: Key{}, since: "0.1", handle: (*Server).makeKey},
 	{method: "DELETE", path: "/keys", summary: "Revokes the keys of a tool at once", query: []param{{"tool", "whose keys"}, {"admin", "true: the admin key"}}, answer: RevokedKey{}, since: "0.2", handle: (*Server).revokeKey},
 	{method: "POST", path: "/test", summary: "Tries accounts by real requests, the free ones first", ask: TestRequest{}, answer: []TestRow{}, since: "0.2", handle: (*Server).test},
+	{method: "POST", path: "/keep", summary: "Keeps a daemon that an editor started running when the last editor has left", status: http.StatusNoContent, since: "0.5", handle: (*Server).keep},
 	{method: "POST", path: "/stop", summary: "Ends the daemon as SIGTERM does", status: http.StatusAccepted, since: "0.1", handle: (*Server).stop},
 }
 

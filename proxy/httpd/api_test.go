@@ -22,11 +22,11 @@ import (
 
 // daemon is a Control in memory.
 type daemon struct {
-	profile string
-	safe    bool
-	text    []byte
-	stopped bool
-	asked   *proxy.Inbound
+	profile       string
+	safe          bool
+	text          []byte
+	stopped, kept bool
+	asked         *proxy.Inbound
 }
 
 func (d *daemon) Status(context.Context) Status {
@@ -40,6 +40,8 @@ func (d *daemon) Accounts(context.Context) ([]AccountInfo, error) {
 func (d *daemon) ModelRows(context.Context) []ModelInfo                { return []ModelInfo{{ID: "p/m"}} }
 func (d *daemon) Test(context.Context, TestRequest) ([]TestRow, error) { return []TestRow{}, nil }
 func (d *daemon) Stop()                                                { d.stopped = true }
+func (d *daemon) Failing() []Failing                                   { return nil }
+func (d *daemon) Keep()                                                { d.kept = true }
 func (d *daemon) Profiles(context.Context) ProfileList                 { return ProfileList{Active: d.profile} }
 
 func (d *daemon) SafeMode(context.Context) SafeMode            { return SafeMode{On: d.safe} }

@@ -13,6 +13,15 @@ type HealthInfo struct {
 	State    string        `json:"state" doc:"ready, degraded or stopping."`
 	Accounts []AccountInfo `json:"accounts"`
 	Problems []Problem     `json:"problems"`
+	Failing  []Failing     `json:"failing" doc:"Requests of tools that failed lately and were not followed by one that went well, the latest 10 minutes."`
+}
+
+// Failing is one way in which requests fail.
+type Failing struct {
+	Problem
+	Subject string    `json:"subject" doc:"The account, or the model asked for."`
+	Count   int       `json:"count"`
+	Since   time.Time `json:"since"`
 }
 
 // ProfileList is the answer of GET /profiles.

@@ -76,6 +76,9 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			s.refuse(w, r, fault.New(fault.ShuttingDown, "KorProxy is stopping"))
 			return
 		}
+		if s.retiring.Load() {
+			w.Header().Set("Connection", "close")
+		}
 		if e := fixed[r.URL.Path]; e != nil && r.Method == http.MethodPost {
 			s.serveCall(w, r, v, e, "")
 			return

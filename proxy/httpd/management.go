@@ -16,6 +16,7 @@ type Status struct {
 	State    string    `json:"state" doc:"starting, ready, degraded or stopping."`
 	PID      int       `json:"pid"`
 	Version  string    `json:"version"`
+	Build    string    `json:"build,omitempty" doc:"The version, and the time of its commit."`
 	Address  string    `json:"address" doc:"The base URL of the port."`
 	Started  time.Time `json:"started,omitzero"`
 	Open     int64     `json:"open_requests"`
@@ -50,8 +51,12 @@ type Control interface {
 	ModelRows(ctx context.Context) []ModelInfo
 	// Test tries accounts, by requests that go the way of any other.
 	Test(ctx context.Context, want TestRequest) ([]TestRow, error)
+	// Failing lists how requests fail lately.
+	Failing() []Failing
 	// Stop ends the daemon as SIGTERM does. It returns at once.
 	Stop()
+	// Keep makes a daemon stay that would leave when nobody uses it.
+	Keep()
 
 	// Profiles lists them; UseProfile switches, "" to what is configured.
 	Profiles(ctx context.Context) ProfileList
@@ -95,7 +100,7 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		st.State = "stopping"
 	}
-	s.give(w, HealthInfo{State: st.State, Accounts: accounts, Problems: st.Problems}, err)
+	s.give(w, HealthInfo{State: st.State, Accounts: accounts, Problems: st.Problems, Failing: s.Control.Failing()}, err)
 }
 
 func (s *Server) getModels(w http.ResponseWriter, r *http.Request) {
@@ -110,6 +115,11 @@ func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request) {
 func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	s.Control.Stop()
+}
+
+func (s *Server) keep(w http.ResponseWriter, _ *http.Request) {
+	s.Control.Keep()
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // makeKey gives the key of a tool, made when there is none.

@@ -54,13 +54,21 @@ type Options struct {
 	Control  Control
 	Metrics  *Metrics
 	Version  string
+	Build    string // see HeaderBuild
 	Log      *slog.Logger
+
+	// Editor serves an editor's forwarder, Handover gives the listeners to a newer
+	// daemon; they return when the connection is done with. Either may be nil.
+	Editor   func(ctx context.Context, conn net.Conn)
+	Handover func(ctx context.Context, conn net.Conn)
 }
 
 // Server serves callers.
 type Server struct {
 	Options
 	draining atomic.Bool
+	retiring atomic.Bool  // another daemon has the listeners
+	conns    atomic.Int64 // connections that are open
 	open     atomic.Int64 // requests under way
 	items    *dialect.Items
 	quiet    chan struct{} // closed when the last request has ended while draining
@@ -76,7 +84,7 @@ type Server struct {
 func New(o Options) *Server {
 	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems()}
 	s.callers = s.guarded(s.routes())
-	s.admin = s.recovered(s.management())
+	s.admin = s.recovered(s.onSocket())
 	return s
 }
 
@@ -100,6 +108,7 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 		IdleTimeout:       set.KeepAlive,
 		MaxHeaderBytes:    256 << 10,
 		ConnContext:       withConn,
+		ConnState:         s.counted,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	s.mu.Lock()
@@ -109,10 +118,11 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 	}
 	s.servers = append(s.servers, srv)
 	s.mu.Unlock()
-	if err := srv.Serve(gatheringListener{l}); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err := srv.Serve(gatheringListener{l})
+	if errors.Is(err, http.ErrServerClosed) || s.retiring.Load() && errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // Shutdown refuses new requests with a 503 and lets those under way end until

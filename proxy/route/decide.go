@@ -14,9 +14,12 @@ import (
 // Request is what one decision is about.
 type Request struct {
 	In      *proxy.Inbound
-	Profile string    // already chosen; "" is the default one
-	Now     time.Time // in the user's time zone
-	Turn    uint64    // a counter of requests, for taking turns
+	Profile string // already chosen; "" is the default one
+	// Target is where the user wants what is left to KorProxy to go, for now; "" is
+	// where the profile says.
+	Target string
+	Now    time.Time // in the user's time zone
+	Turn   uint64    // a counter of requests, for taking turns
 	// Asked: the providers have been asked for their lists, and what is not
 	// listed now will not be.
 	Asked bool
@@ -144,7 +147,7 @@ func (w *work) decide(d *proxy.Decision) error {
 		return w.to(rule.Target, "the rule "+quoted(rule.name))
 	}
 	if w.p.Force {
-		if target, why := w.p.target(in.Class); target != "" {
+		if target, why := w.target(); target != "" {
 			d.Rule = why
 			return w.to(target, "the profile "+w.p.name)
 		}
@@ -196,7 +199,7 @@ func (w *work) rule() *rule {
 
 // byName goes where the model's name says, else where the profile says.
 func (w *work) byName(d *proxy.Decision) error {
-	target, why := w.p.target(w.r.In.Class)
+	target, why := w.target()
 	if w.asked == autoName && target != "" && !w.isNamed(autoName) {
 		d.Rule = why
 		return w.to(target, "the profile "+w.p.name)
@@ -270,6 +273,15 @@ func (p *profile) target(c proxy.Class) (target, why string) {
 		return p.Target, "target"
 	}
 	return "", ""
+}
+
+// target is where requests go that leave the model to KorProxy.
+func (w *work) target() (target, why string) {
+	class := w.r.In.Class
+	if w.r.Target != "" && class != proxy.ClassEmbedding && class != proxy.ClassCompletion {
+		return w.r.Target, "the model in use"
+	}
+	return w.p.target(class)
 }
 
 // pin leaves the one account that is named.

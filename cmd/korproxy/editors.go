@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"net"
+
+	"github.com/korproxy/korproxy/companion"
+)
+
+// openHost makes what editors attach to.
+func (d *daemon) openHost() {
+	d.host = companion.NewHost(companion.Options{
+		Proxy: &editorProxy{d}, Languages: d.languages(), Health: &d.gateway.conditions, StateDir: d.paths.StateDir, Version: Version(), Log: d.log,
+		Idle: d.gateway.leaving.used,
+	})
+	d.gateway.told = d.host
+}
+
+// editor serves one editor's forwarder.
+func (d *daemon) editor(ctx context.Context, conn net.Conn) {
+	if err := d.host.Serve(ctx, conn); err != nil {
+		d.log.Debug("an editor has left", "error", err)
+	}
+}
+
+// languages are the kinds of documents editors show with what the daemon knows.
+func (d *daemon) languages() []companion.Language {
+	return []companion.Language{}
+}

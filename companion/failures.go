@@ -1,0 +1,124 @@
+package companion
+
+import (
+	"sync"
+	"time"
+
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/health"
+	"github.com/korproxy/korproxy/proxy"
+)
+
+// failures are the requests of AI tools that failed lately. Repeats are folded;
+// a request that goes well where others failed ends their telling.
+type failures struct {
+	mu   sync.Mutex // guards what follows
+	last map[failureKey]*failure
+}
+
+// forgotten is after how long without a repeat a failure is told no more.
+const forgotten = 10 * time.Minute
+
+// mostFailures bounds what is kept.
+const mostFailures = 100
+
+type failureKey struct {
+	code    fault.Code
+	subject string
+}
+
+type failure struct {
+	record      proxy.Record
+	count       int
+	first, last time.Time
+}
+
+// subject is what a request was about: the account, or without one the model.
+func subject(r *proxy.Record) string {
+	if r.Provider != "" {
+		return r.Provider + "/" + r.Account
+	}
+	return r.Asked
+}
+
+// note takes a record, and says whether there is news.
+func (f *failures) note(r *proxy.Record) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch r.Outcome {
+	case "ok":
+		return f.mended(r)
+	case "error":
+	default:
+		return false // who left knows why
+	}
+	if f.last == nil {
+		f.last = map[failureKey]*failure{}
+	}
+	k := failureKey{r.Code, subject(r)}
+	now := r.Time.Add(r.Latency)
+	old := f.last[k]
+	if old == nil {
+		if len(f.last) >= mostFailures {
+			return false
+		}
+		old = &failure{first: now}
+		f.last[k] = old
+	}
+	old.record, old.last = *r, now
+	old.count++
+	return true
+}
+
+// mended forgets what a good answer disproves. The caller holds mu.
+func (f *failures) mended(r *proxy.Record) bool {
+	if len(f.last) == 0 {
+		return false
+	}
+	news := false
+	for k, old := range f.last {
+		account := k.subject == r.Provider+"/"+r.Account
+		model := old.record.Provider == "" && old.record.Asked == r.Asked
+		if account || model {
+			delete(f.last, k)
+			news = true
+		}
+	}
+	return news
+}
+
+// conditions are the failures as conditions.
+func (f *failures) conditions() []health.Condition {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []health.Condition
+	for k, old := range f.last {
+		if time.Since(old.last) > forgotten {
+			delete(f.last, k)
+			continue
+		}
+		out = append(out, health.Condition{
+			Code: k.code, Subject: k.subject, Text: failureText(&old.record), Count: old.count, Since: old.first, Workspace: old.record.Workspace,
+		})
+	}
+	return out
+}
+
+// failureText says whose request failed, and where.
+func failureText(r *proxy.Record) string {
+	tool, model := r.Tool, r.Model
+	if tool == "" {
+		tool = "an AI tool"
+	}
+	if model == "" {
+		model = r.Asked
+	}
+	text := fault.Lookup(r.Code).Title + ": a request of " + tool
+	if model != "" {
+		text += " for " + model
+	}
+	if r.Provider != "" {
+		text += " at " + r.Provider + "/" + r.Account
+	}
+	return text + " failed"
+}

@@ -1,0 +1,331 @@
+package companion
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/korproxy/korproxy/companion/lsp"
+	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/internal/health"
+)
+
+// saidKey is what a message is shown for once.
+type saidKey struct {
+	code    fault.Code
+	subject string
+}
+
+// show brings the editor up to date with a view.
+func (s *Session) show(v *View, lists []lsp.List) {
+	client := s.client.Load()
+	if client == nil {
+		return
+	}
+	problems := s.concerning(v.Problems)
+	status := statusOf(v, problems)
+	s.mu.Lock()
+	news := !reflect.DeepEqual(status, s.status)
+	s.status = status
+	toasts := s.unsaid(problems)
+	s.mu.Unlock()
+	if news {
+		if client.KorProxy.Status {
+			s.notify(lsp.MethodStatus, status)
+		}
+		if client.ServerStatus {
+			s.notify(lsp.MethodServerStatus, serverStatus(status))
+		}
+	}
+	if wanted := s.wanted(client, lists); len(wanted) > 0 {
+		s.notify(lsp.MethodChanged, lsp.ChangedParams{Lists: wanted})
+	}
+	for _, c := range toasts {
+		s.work.Go(func() { s.toast(c) })
+	}
+	s.refresh(client, v, lists)
+}
+
+// wanted are the lists the client makes use of.
+func (s *Session) wanted(client *lsp.Client, lists []lsp.List) []lsp.List {
+	return slices.DeleteFunc(slices.Clone(lists), func(l lsp.List) bool {
+		return l == lsp.ListModels && !client.KorProxy.Chat || l == lsp.ListMenus && !client.KorProxy.Menu
+	})
+}
+
+// refresh shows in documents what the daemon knows anew.
+func (s *Session) refresh(client *lsp.Client, v *View, lists []lsp.List) {
+	if len(lists) == 0 {
+		return
+	}
+	open := false
+	for uri, doc := range *s.docs.Load() {
+		if s.host.language(uri) == nil {
+			continue
+		}
+		open = true
+		if !client.Pull {
+			s.push(s.ctx, doc, v)
+		}
+	}
+	if !open {
+		return
+	}
+	ask := func(on bool, method string) {
+		if on {
+			s.work.Go(func() { _ = s.ask(s.ctx, method, nil, nil) }) // an editor that refuses asks again by itself
+		}
+	}
+	ask(client.Pull && client.RefreshDiagnostics, lsp.MethodDiagnosticRefresh)
+	ask(client.RefreshHints, lsp.MethodInlayRefresh)
+	ask(client.RefreshLenses, lsp.MethodCodeLensRefresh)
+}
+
+// concerning are the problems that concern the folders of this editor. A request
+// from a folder nobody has open concerns all.
+func (s *Session) concerning(all []health.Condition) []health.Condition {
+	s.mu.Lock()
+	folders := slices.Clone(s.folders)
+	s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(all), func(c health.Condition) bool {
+		return c.Workspace != "" && len(folders) > 0 && !slices.ContainsFunc(folders, func(f string) bool { return within(f, c.Workspace) || within(c.Workspace, f) })
+	})
+}
+
+func within(folder, path string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimRight(folder, `/\`)+"/") || strings.HasPrefix(path, strings.TrimRight(folder, `/\`)+`\`)
+}
+
+// unsaid are the problems a person has to be told of and was not. What was wrong
+// when the editor came is in the status only. The caller holds mu.
+func (s *Session) unsaid(problems []health.Condition) []health.Condition {
+	var out []health.Condition
+	there := map[saidKey]bool{}
+	for _, c := range problems {
+		k := saidKey{c.Code, c.Subject}
+		there[k] = true
+		if !s.said[k] && s.greeted && c.Person && c.Severity != health.Info {
+			out = append(out, c)
+		}
+		s.said[k] = true
+	}
+	for k := range s.said {
+		if !there[k] {
+			delete(s.said, k)
+		}
+	}
+	s.greeted = true
+	return out
+}
+
+// toast says what is wrong, and does what the person chooses.
+func (s *Session) toast(c health.Condition) {
+	text := fmt.Sprintf("%s (%s)", c.Text, c.Code)
+	if !c.Until.IsZero() {
+		text += ", until " + clock(c.Until)
+	}
+	commands := make([]lsp.Command, 0, len(c.Actions)+1)
+	for _, a := range c.Actions {
+		commands = append(commands, lsp.Command{Title: a.Title, Command: a.Command, Arguments: a.Args})
+	}
+	if c.Limit && !c.Until.IsZero() {
+		commands = append(commands, lsp.Command{Title: "Wait until " + clock(c.Until), Command: lsp.CmdDismiss, Arguments: []any{c.Code, c.Subject}})
+	}
+	_ = s.choose(s.ctx, messageType(c.Severity), text, commands) // the editor is gone, or nothing was chosen
+}
+
+func messageType(s health.Severity) int {
+	return map[health.Severity]int{health.Error: 1, health.Warning: 2, health.Info: 3}[s]
+}
+
+// choose asks by a message, and does what is chosen.
+func (s *Session) choose(ctx context.Context, kind int, text string, commands []lsp.Command) error {
+	type item struct {
+		Title string `json:"title"`
+	}
+	items := make([]item, len(commands))
+	for i, c := range commands {
+		items[i] = item{c.Title}
+	}
+	var chosen *item
+	err := s.ask(ctx, "window/showMessageRequest", map[string]any{"type": kind, "message": text, "actions": items}, &chosen)
+	if err != nil || chosen == nil {
+		return err
+	}
+	i := slices.IndexFunc(commands, func(c lsp.Command) bool { return c.Title == chosen.Title })
+	if i < 0 {
+		return nil
+	}
+	if _, err := s.do(ctx, commands[i].Command, plain(commands[i].Arguments)); err != nil {
+		s.complain(err)
+	}
+	return nil
+}
+
+// complain shows an error that has nobody else to tell it.
+func (s *Session) complain(err error) {
+	f := fault.As(err)
+	if f.Class() == fault.Canceled {
+		return
+	}
+	text := f.Text() + " (" + string(f.Code) + ")"
+	if fix := f.Fix(); fix != "" {
+		text += ". " + fix
+	}
+	s.notify("window/showMessage", map[string]any{"type": 1, "message": text})
+}
+
+func (s *Session) say(text string) {
+	s.notify("window/showMessage", map[string]any{"type": 3, "message": text})
+}
+
+// clock is a time as a status shows it.
+func clock(t time.Time) string {
+	t = t.Local()
+	if time.Until(t) > 20*time.Hour {
+		return t.Format("Mon 15:04")
+	}
+	return t.Format("15:04")
+}
+
+// statusOf is the status for a view, with the problems of the editor at hand.
+func statusOf(v *View, problems []health.Condition) lsp.StatusParams {
+	p := lsp.StatusParams{State: lsp.Ready, Severity: lsp.Info, Icon: lsp.IconOK, Command: menuCommand("main")}
+	p.Text = v.Profile
+	if v.Profile == "default" || v.Profile == "" {
+		p.Text = "KorProxy"
+	}
+	if v.Model != "" {
+		p.Text += " · " + shortModel(v.Model)
+	}
+	if v.Sandbox {
+		p.Text = "KorProxy · sandbox"
+	}
+	if v.SafeMode {
+		p.Text = "KorProxy · safe mode"
+		p.State, p.Severity, p.Icon = lsp.Degraded, lsp.Warning, lsp.IconSafe
+	}
+	if left, ok := leftOf(v); ok {
+		p.Text += " · " + left
+	}
+	if len(problems) > 0 {
+		worst(&p, v, &problems[0])
+	}
+	p.Hover = hoverOf(v, problems)
+	return p
+}
+
+// worst makes the status that of the worst problem.
+func worst(p *lsp.StatusParams, v *View, c *health.Condition) {
+	switch {
+	case c.Severity == health.Info:
+		return
+	case signedOut(v):
+		p.State, p.Severity, p.Icon, p.Text = lsp.SignedOut, lsp.Error, lsp.IconKey, "KorProxy · sign in"
+	case c.Limit:
+		p.State, p.Severity, p.Icon = lsp.Limited, lsp.Warning, lsp.IconLimit
+		if !c.Until.IsZero() {
+			p.Text += " · until " + clock(c.Until)
+		}
+	case c.Severity == health.Error:
+		p.State, p.Severity, p.Icon, p.Text = lsp.Degraded, lsp.Error, lsp.IconError, p.Text+" · "+c.Title
+	default:
+		p.State, p.Severity, p.Icon, p.Text = lsp.Degraded, lsp.Warning, lsp.IconWarning, p.Text+" · "+c.Title
+	}
+	p.Command = menuCommand("problems")
+}
+
+// signedOut says that there are accounts, and none can be used until a person
+// signs in.
+func signedOut(v *View) bool {
+	out := 0
+	for _, a := range v.Accounts {
+		switch a.State {
+		case "signed-out":
+			out++
+		case "disabled", "discontinued", "not permitted":
+		default:
+			return false
+		}
+	}
+	return out > 0
+}
+
+// shortModel leaves out the provider.
+func shortModel(id string) string {
+	if _, name, ok := strings.Cut(id, "/"); ok {
+		return name
+	}
+	return id
+}
+
+// leftOf is what is left of the tightest limit of the account in use, when it is
+// little.
+func leftOf(v *View) (string, bool) {
+	least := 2.0
+	for _, a := range v.Accounts {
+		if !strings.HasPrefix(v.Model, a.Provider+"/") {
+			continue
+		}
+		for _, l := range a.Limits {
+			if l.Left >= 0 && l.Left < least {
+				least = l.Left
+			}
+		}
+	}
+	if least > 0.25 {
+		return "", false
+	}
+	return fmt.Sprintf("%.0f %% left", least*100), true
+}
+
+// hoverOf is the tooltip of the status: what is in use, what is wrong, what is left.
+func hoverOf(v *View, problems []health.Condition) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**KorProxy** %s · %s\n\n", v.Version, v.Address)
+	switch {
+	case v.SafeMode:
+		fmt.Fprintf(&b, "Safe mode is on: %s\n\n", escape(v.SafeWhy))
+	case v.Sandbox:
+		b.WriteString("No account is connected: the built-in sandbox answers.\n\n")
+	}
+	fmt.Fprintf(&b, "Profile: %s\n\n", escape(v.Profile))
+	if v.Model != "" {
+		fmt.Fprintf(&b, "Model: %s\n\n", escape(v.Model))
+	}
+	for i, c := range problems {
+		if i == 5 {
+			fmt.Fprintf(&b, "and %d more\n\n", len(problems)-i)
+			break
+		}
+		fmt.Fprintf(&b, "**%s** %s", c.Code, escape(c.Text))
+		if c.Count > 1 {
+			fmt.Fprintf(&b, " (%d times)", c.Count)
+		}
+		if !c.Until.IsZero() {
+			fmt.Fprintf(&b, ", until %s", clock(c.Until))
+		}
+		fmt.Fprintf(&b, "\n\n%s\n\n", escape(c.Fix))
+	}
+	for _, a := range v.Accounts {
+		for _, l := range a.Limits {
+			if l.Left < 0 {
+				continue
+			}
+			fmt.Fprintf(&b, "%s %s: %.0f %% left", escape(a.Label()), escape(l.Name), l.Left*100)
+			if !l.Reset.IsZero() {
+				fmt.Fprintf(&b, ", full again %s", clock(l.Reset))
+			}
+			b.WriteString("\n\n")
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// escape keeps words of others from being read as Markdown.
+func escape(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", "\n", " ").Replace(s)
+}
