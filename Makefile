@@ -10,7 +10,7 @@ FUZZTIME      ?= 60s
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build run test unit clients lint fmt generate check bench simulate fuzz dist clean
+.PHONY: build run test unit clients editors lint fmt generate check bench simulate fuzz dist clean
 
 build: ## builds bin/korproxy
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/korproxy ./cmd/korproxy
@@ -18,7 +18,7 @@ build: ## builds bin/korproxy
 run: build ## starts the daemon in the foreground
 	./bin/korproxy serve
 
-test: unit clients ## everything: the Go tests with the race detector, then the real clients
+test: unit clients editors ## everything: the Go tests with the race detector, then the real clients and editors
 
 unit:
 	@path=$$(./test/tools) && PATH="$${path:+$$path:}$$PATH" CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
@@ -26,13 +26,16 @@ unit:
 clients: build
 	./test/clients/run
 
+editors: build
+	./test/editors/run
+
 lint:
 	$(GOLANGCI) run ./...
 
 fmt:
 	$(GOLANGCI) fmt ./...
 
-generate: ## rewrites guides/reference
+generate: ## rewrites guides/reference, and what the editors' clients have of the protocol
 	$(GO) run ./cmd/korproxy reference guides/reference
 
 check: lint generate test ## and nothing generated may have changed

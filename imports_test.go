@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"companion":                 {"companion/lsp", "proxy", "internal/fault", "internal/health"},
 	"companion/companiontest":   {"companion/lsp"},
 	"companion/lsp":             {},
+	"companion/settings":        {"companion", "companion/lsp", "proxy", "internal/config", "internal/fault", "internal/health"},
 	"proxy":                     {"internal/fault"},
 	"proxy/account":             {"proxy", "internal/fault", "internal/oauth", "internal/secret"},
 	"proxy/account/signin":      {"proxy", "proxy/account", "internal/fault", "internal/oauth", "internal/secret"},

@@ -94,6 +94,9 @@ func run(n int, only string) error {
 		}
 		fmt.Println(row)
 	}
+	if strings.Contains("editors", only) {
+		return editors(ctx, bin, dir)
+	}
 	return nil
 }
 

@@ -20,6 +20,8 @@ type Forwarder struct {
 	// Dial finds the daemon or starts it, and attaches to it. It may take
 	// seconds; the error is for the user.
 	Dial func(ctx context.Context) (io.ReadWriteCloser, error)
+	// Find is Dial for a daemon that is there; it starts none.
+	Find func(ctx context.Context) (io.ReadWriteCloser, error)
 	// Tail gives the end of what the daemon last wrote to its log, and LogFile where it is.
 	Tail    func() string
 	LogFile string
@@ -27,16 +29,17 @@ type Forwarder struct {
 
 	out *outbox
 
-	mu     sync.Mutex // guards what follows
-	phase  phase
-	state  editorState
-	daemon *daemonLink        // nil while there is none
-	turn   int64              // counts daemons
-	next   int64              // id of the next message
-	sent   map[int64]*request // of the editor, under way
-	asked  map[int64]question // of the daemon, to the editor
-	failed error              // why there is no daemon, after several tries
-	again  chan struct{}      // try now
+	mu      sync.Mutex // guards what follows
+	phase   phase
+	state   editorState
+	daemon  *daemonLink        // nil while there is none
+	turn    int64              // counts daemons
+	next    int64              // id of the next message
+	sent    map[int64]*request // of the editor, under way
+	asked   map[int64]question // of the daemon, to the editor
+	failed  error              // why there is no daemon and none is about to come
+	stopped bool               // the user has stopped it
+	again   chan struct{}      // try now
 }
 
 type phase uint8
@@ -79,6 +82,10 @@ const (
 	codeInternal       = -32603
 	codeNotInitialized = -32002
 )
+
+// methodStopped is how a daemon tells a forwarder that it ends because its user
+// wants it to. The editor does not hear of it.
+const methodStopped = "$/korproxy/stopped"
 
 // ErrExit is an editor that left without a shutdown: LSP wants a status of 1.
 var ErrExit = errors.New("the editor left without a shutdown")
@@ -267,35 +274,6 @@ func (f *Forwarder) pass(n int64, r *request) {
 	f.toDaemon(m)
 }
 
-// answered takes an answer of the editor. One to a daemon that is gone is for nobody.
-func (f *Forwarder) answered(m envelope) {
-	n, err := strconv.ParseInt(string(m.ID), 10, 64)
-	if err != nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	q, ok := f.asked[n]
-	delete(f.asked, n)
-	if ok && q.turn == f.turn && f.daemon != nil {
-		m.ID = q.id
-		if m.Error == nil && m.Result == nil {
-			m.Result = json.RawMessage("null")
-		}
-		f.toDaemon(m)
-	}
-}
-
-// toDaemon sends a message on, if there is a daemon. The caller holds mu.
-func (f *Forwarder) toDaemon(m envelope) {
-	if f.daemon == nil {
-		return
-	}
-	if b, err := json.Marshal(m); err == nil {
-		f.daemon.out.put(b)
-	}
-}
-
 func (f *Forwarder) toEditor(content []byte) { f.out.put(content) }
 
 func (f *Forwarder) send(m envelope) {
@@ -330,57 +308,4 @@ func (f *Forwarder) refuse(id json.RawMessage, code int, message string, data an
 	if b, err := json.Marshal(e); err == nil {
 		f.send(envelope{ID: id, Error: b})
 	}
-}
-
-// fromDaemon takes one message of the daemon of a turn.
-func (f *Forwarder) fromDaemon(turn int64, content []byte) {
-	var m envelope
-	if json.Unmarshal(content, &m) != nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if turn != f.turn {
-		return
-	}
-	switch {
-	case m.Method == "": // an answer
-		n, err := strconv.ParseInt(string(m.ID), 10, 64)
-		r := f.sent[n]
-		if err != nil || r == nil {
-			return
-		}
-		delete(f.sent, n)
-		m.ID = r.id
-		if m.Error == nil && m.Result == nil {
-			m.Result = json.RawMessage("null")
-		}
-	case m.ID != nil: // a question
-		f.next++
-		f.asked[f.next] = question{m.ID, turn}
-		m.ID = strconv.AppendInt(nil, f.next, 10)
-	case m.Method == "$/cancelRequest":
-		m.Params = f.renamed(turn, m.Params)
-		if m.Params == nil {
-			return
-		}
-	}
-	f.send(m)
-}
-
-// renamed puts the editor's id into the daemon's wish to take back a question.
-// The caller holds mu.
-func (f *Forwarder) renamed(turn int64, params json.RawMessage) json.RawMessage {
-	var p struct {
-		ID json.RawMessage `json:"id"`
-	}
-	if json.Unmarshal(params, &p) != nil {
-		return nil
-	}
-	for n, q := range f.asked {
-		if q.turn == turn && bytes.Equal(q.id, p.ID) {
-			return json.RawMessage(`{"id":` + strconv.FormatInt(n, 10) + `}`)
-		}
-	}
-	return nil
 }

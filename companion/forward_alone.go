@@ -15,8 +15,8 @@ func menuCommand(id string) *lsp.Command {
 }
 
 var (
-	tryAgain = lsp.Command{Title: "Try again", Command: lsp.CmdRestart}
-	openLog  = lsp.Command{Title: "Open log", Command: lsp.CmdLogs}
+	startIt = lsp.Command{Title: "Start KorProxy", Command: lsp.CmdRestart}
+	openLog = lsp.Command{Title: "Open log", Command: lsp.CmdLogs}
 )
 
 // complain is one message with what can be done. The caller holds mu.
@@ -55,12 +55,20 @@ func trimmed(s string) string {
 	return s
 }
 
+// headline says in a few words why there is no daemon. The caller holds mu.
+func (f *Forwarder) headline() string {
+	if f.stopped {
+		return "KorProxy is stopped"
+	}
+	return "KorProxy does not start"
+}
+
 // alone answers a request without a daemon. The caller holds mu.
 func (f *Forwarder) alone(m envelope) {
 	switch m.Method {
 	case lsp.MethodMenu:
-		f.reply(m.ID, lsp.Menu{ID: "main", Title: "KorProxy does not start", Items: []lsp.MenuItem{
-			{Label: tryAgain.Title, Icon: lsp.IconRestart, Command: &tryAgain},
+		f.reply(m.ID, lsp.Menu{ID: "main", Title: f.headline(), Items: []lsp.MenuItem{
+			{Label: startIt.Title, Icon: lsp.IconRestart, Command: &startIt},
 			{Label: openLog.Title, Icon: lsp.IconLog, Description: f.LogFile, Command: &openLog},
 		}})
 	case "workspace/executeCommand":
@@ -94,7 +102,7 @@ func (f *Forwarder) aloneCommand(m envelope) {
 		f.sendQuestion("window/showDocument", map[string]any{"uri": lsp.FileURI(f.LogFile), "takeFocus": true})
 		f.reply(m.ID, nil)
 	case lsp.CmdMenu:
-		f.notify("window/showMessage", map[string]any{"type": 1, "message": "KorProxy does not start. Run " + lsp.CmdRestart + " to try again, " + lsp.CmdLogs + " to see why."})
+		f.notify("window/showMessage", map[string]any{"type": 1, "message": f.headline() + ". Run " + lsp.CmdRestart + " to start it, " + lsp.CmdLogs + " to see its log."})
 		f.reply(m.ID, nil)
 	default:
 		f.refuseAlone(m.ID)
@@ -115,7 +123,7 @@ func (f *Forwarder) sendQuestion(method string, params any) {
 
 func (f *Forwarder) refuseAlone(id json.RawMessage) {
 	e := fault.As(f.failed)
-	f.refuse(id, lsp.CodeRequestFailed, "KorProxy does not start: "+e.Text(), lsp.ErrorData{Code: string(e.Code), Fix: e.Fix(), Retry: true})
+	f.refuse(id, lsp.CodeRequestFailed, f.headline()+": "+e.Text(), lsp.ErrorData{Code: string(e.Code), Fix: e.Fix(), Retry: true})
 }
 
 // serverStatus is a status in rust-analyzer's form.

@@ -26,8 +26,9 @@ const (
 // keepAttached keeps a daemon attached until ctx is done.
 func (f *Forwarder) keepAttached(ctx context.Context) {
 	failures := 0
+	find := f.Dial
 	for ctx.Err() == nil {
-		conn, err := f.Dial(ctx)
+		conn, err := find(ctx)
 		if ctx.Err() != nil {
 			if err == nil {
 				conn.Close()
@@ -45,12 +46,60 @@ func (f *Forwarder) keepAttached(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if find = f.Dial; f.rests() {
+			failures = 0
+			if !f.sleep(ctx) {
+				find = f.Find
+			}
+			continue
+		}
 		failures++
 		f.lost(failures, err)
 		if f.rest(ctx, failures) {
 			failures = 0
 		}
 	}
+}
+
+// restLook is how often a forwarder looks for a daemon that its user has stopped,
+// and may have started again.
+const restLook = time.Second
+
+// rests says whether the user has stopped the daemon. The editor is told, once.
+func (f *Forwarder) rests() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.stopped {
+		return false
+	}
+	if f.daemon != nil || f.failed == nil {
+		f.forget()
+		f.failed = fault.New(fault.NotRunning, "KorProxy was stopped")
+		f.tell(lsp.StatusParams{
+			State: lsp.Stopped, Text: "KorProxy is stopped", Severity: lsp.Warning, Icon: lsp.IconOff,
+			Hover: "KorProxy was stopped. Tools get no answers until it is started again.", Command: menuCommand("main"),
+		})
+		for n, r := range f.sent {
+			delete(f.sent, n)
+			f.alone(r.raw)
+		}
+	}
+	return true
+}
+
+// sleep waits until it is time to look for a daemon. started is that the user wants
+// one to be started.
+func (f *Forwarder) sleep(ctx context.Context) (started bool) {
+	select {
+	case <-f.again:
+		f.mu.Lock()
+		f.stopped = false
+		f.mu.Unlock()
+		return true
+	case <-ctx.Done():
+	case <-time.After(restLook):
+	}
+	return false
 }
 
 // rest waits before the next try; asked is that the user wants it now.
@@ -89,7 +138,7 @@ func (f *Forwarder) attached(ctx context.Context, conn io.ReadWriteCloser) {
 	f.mu.Lock()
 	f.turn++
 	turn := f.turn
-	f.daemon, f.failed = link, nil
+	f.daemon, f.failed, f.stopped = link, nil, false
 	f.replay()
 	f.mu.Unlock()
 	r := lsp.NewReader(conn)
@@ -119,22 +168,11 @@ func (f *Forwarder) replay() {
 	}
 }
 
-// lost tells the editor that the daemon is gone. What was under way there failed
-// in a way that may be tried again; what the daemon asked is taken back.
+// lost tells the editor that the daemon is gone.
 func (f *Forwarder) lost(failures int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.daemon = nil
-	for n, r := range f.sent {
-		if r.turn != 0 {
-			delete(f.sent, n)
-			f.refuseLost(r)
-		}
-	}
-	for n := range f.asked {
-		f.send(envelope{Method: "$/cancelRequest", Params: json.RawMessage(`{"id":` + strconv.FormatInt(n, 10) + `}`)})
-	}
-	clear(f.asked)
+	f.forget()
 	if failures < giveUp {
 		f.tell(lsp.StatusParams{
 			State: lsp.Restarting, Text: "KorProxy", Severity: lsp.Warning, Icon: lsp.IconBusy,
@@ -156,6 +194,22 @@ func (f *Forwarder) lost(failures int, err error) {
 	if first {
 		f.complain(e)
 	}
+}
+
+// forget lets go of a daemon that is gone: what was under way there failed in a way
+// that may be tried again, and what it asked is taken back. The caller holds mu.
+func (f *Forwarder) forget() {
+	f.daemon = nil
+	for n, r := range f.sent {
+		if r.turn != 0 {
+			delete(f.sent, n)
+			f.refuseLost(r)
+		}
+	}
+	for n := range f.asked {
+		f.send(envelope{Method: "$/cancelRequest", Params: json.RawMessage(`{"id":` + strconv.FormatInt(n, 10) + `}`)})
+	}
+	clear(f.asked)
 }
 
 // refuseLost answers a request whose daemon is gone. LSP has a code of its own

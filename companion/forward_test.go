@@ -39,9 +39,10 @@ func (p *fakeProxy) View(context.Context) *companion.View {
 	defer p.mu.Unlock()
 	return &companion.View{
 		Version: "1.2.3", Address: "http://127.0.0.1:1337", Profile: p.profile, Model: "openai/gpt", ConfigFile: "/c/korproxy.toml",
-		Profiles: []companion.Profile{{Name: "default"}, {Name: "work"}},
-		Accounts: []companion.Account{{Provider: "openai", Name: "work", State: "available"}},
-		Models:   []companion.Model{{ID: "openai/gpt", Provider: "openai", In: -1, Out: -1}},
+		Profiles:  []companion.Profile{{Name: "default"}, {Name: "work"}},
+		Accounts:  []companion.Account{{Provider: "openai", Name: "work", State: "available"}},
+		Models:    []companion.Model{{ID: "openai/gpt", Provider: "openai", In: -1, Out: -1}},
+		Providers: []companion.Provider{{ID: "openai", Name: "OpenAI", Ways: []companion.Way{{ID: "key", Title: "API key", Key: true}}}},
 	}
 }
 
@@ -111,7 +112,7 @@ func newOffice(t *testing.T) *office {
 
 func (o *office) start() {
 	o.host = companion.NewHost(companion.Options{
-		Proxy: o.proxy, Health: new(health.Tracker), StateDir: o.t.TempDir(), Version: "1.2.3", Log: slog.New(slog.DiscardHandler),
+		Proxy: o.proxy, Languages: []companion.Language{wordLanguage{}}, Health: new(health.Tracker), StateDir: o.t.TempDir(), Version: "1.2.3", Log: slog.New(slog.DiscardHandler),
 	})
 }
 

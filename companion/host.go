@@ -50,6 +50,16 @@ func NewHost(o Options) *Host {
 	return h
 }
 
+// Leave tells the editors' forwarders that the user has stopped the daemon, so that
+// they start no other. Close follows.
+func (h *Host) Leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.sessions {
+		s.notify(methodStopped, struct{}{})
+	}
+}
+
 // Close ends the connections to the editors, and waits.
 func (h *Host) Close() {
 	h.mu.Lock()

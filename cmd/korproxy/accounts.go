@@ -26,7 +26,7 @@ import (
 
 func (a *app) accountsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "accounts", Short: "Manage the accounts of providers"}
-	c.AddCommand(a.accountsAdd(), a.accountsImport(), a.accountsList(), a.accountsShow(), a.accountsRename(), a.accountsDisable(), a.accountsEnable(), a.accountsDefault(), a.accountsRemove())
+	c.AddCommand(a.accountsUseCommand(), a.accountsAdd(), a.accountsImport(), a.accountsList(), a.accountsShow(), a.accountsRename(), a.accountsDisable(), a.accountsEnable(), a.accountsDefault(), a.accountsRemove())
 	return c
 }
 

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"net"
+	"os"
 
 	"github.com/korproxy/korproxy/companion"
+	"github.com/korproxy/korproxy/companion/settings"
+	"github.com/korproxy/korproxy/internal/config"
 )
 
 // openHost makes what editors attach to.
@@ -25,5 +28,8 @@ func (d *daemon) editor(ctx context.Context, conn net.Conn) {
 
 // languages are the kinds of documents editors show with what the daemon knows.
 func (d *daemon) languages() []companion.Language {
-	return []companion.Language{}
+	return []companion.Language{settings.New(settings.Options{
+		Load: d.gateway.manage.load, Read: os.ReadFile,
+		Current: func() *config.Loaded { return d.gateway.state.Load().config },
+	})}
 }

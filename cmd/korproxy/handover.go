@@ -103,10 +103,23 @@ func (d *daemon) handOver(_ context.Context, conn net.Conn) {
 func (d *daemon) retire(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, retireLimit)
 	defer cancel()
-	if err := d.lock.Unlock(); err != nil {
-		d.log.Warn("the lock", "error", err)
+	d.server.Retire(ctx, func() {
+		if err := d.lock.Unlock(); err != nil {
+			d.log.Warn("the lock cannot be let go", "error", err)
+		}
+		d.lock = nil
+		d.host.Close() // the editors' forwarders attach to the other one
+	}, append(d.ports, d.socket)...)
+}
+
+// restart lets another daemon begin in place of this one: an editor's forwarder
+// starts it. What is under way here goes on.
+func (d *daemon) restart() {
+	d.handing.Lock()
+	defer d.handing.Unlock()
+	select {
+	case <-d.handed:
+	default:
+		close(d.handed)
 	}
-	d.lock = nil
-	d.host.Close() // the editors' forwarders attach to the newer one
-	d.server.Retire(ctx, append(d.ports, d.socket)...)
 }

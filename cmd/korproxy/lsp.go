@@ -35,9 +35,23 @@ func (a *app) lspCommand() *cobra.Command {
 			}
 			// There is one of these for each window of each editor.
 			debug.SetGCPercent(20)
+			defer time.AfterFunc(settling, settle).Stop()
 			f := &companion.Forwarder{
 				In: a.in, Out: a.out, Version: Version(), LogFile: p.LogFile,
-				Dial: func(ctx context.Context) (io.ReadWriteCloser, error) { return a.attach(ctx, p) },
+				Dial: func(ctx context.Context) (io.ReadWriteCloser, error) {
+					conn, err := a.attach(ctx, p)
+					if err != nil {
+						return nil, err
+					}
+					return conn, nil
+				},
+				Find: func(ctx context.Context) (io.ReadWriteCloser, error) {
+					conn, _, err := upgraded(ctx, p)
+					if err != nil {
+						return nil, err
+					}
+					return conn, nil
+				},
 				Tail: func() string { return tail(p.LogFile, 0) },
 			}
 			err = f.Run(cmd.Context())

@@ -145,6 +145,8 @@ func TestEditorsShareADaemonAndOutliveIt(t *testing.T) {
 		ready(e, 0)
 		e.Open(uri, "strct = true\n")
 	}
+	broken := func(list []companiontest.Diagnostic) bool { return len(list) == 1 && list[0].Code == "KP-CONFIG-003" }
+	editors[1].Diagnostics(0, uri, broken)
 	// An input that waits for its user when the daemon dies is taken back.
 	editors[1].Execute(nil, lsp.CmdSignIn, "openai", "key")
 	asked := editors[1].Await("a question", func(m companiontest.Message) bool { return m.Method == lsp.MethodInput })
@@ -171,6 +173,7 @@ func TestEditorsShareADaemonAndOutliveIt(t *testing.T) {
 	editors[1].AwaitFrom(marks[1], "the end of the question", func(m companiontest.Message) bool {
 		return m.Method == "$/cancelRequest" && strings.Contains(string(m.Params), string(asked.ID))
 	})
+	editors[1].Diagnostics(marks[1], uri, broken)
 	for i, e := range editors {
 		var m lsp.Menu
 		e.Call(lsp.MethodMenu, lsp.MenuParams{ID: "profiles"}, &m)
@@ -569,5 +572,99 @@ func TestADaemonNobodyUsesLeaves(t *testing.T) {
 			t.Fatal("the daemon stays")
 		}
 		runtime.Gosched()
+	}
+}
+
+// Editors attach to the socket, which is the user's alone. The port has no such
+// address, whatever key is shown.
+func TestThePortHasNoEditors(t *testing.T) {
+	d := startDaemon(t, "")
+	for _, path := range []string{"/lsp", "/handover", "/korproxy/v1/lsp", "/korproxy/v1/handover"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.app.paths()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := d.app.localKey(t.Context(), p, httpd.KeyWanted{Admin: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+key.Key)
+		req.Header.Set("Connection", "Upgrade")
+		req.Header.Set("Upgrade", httpd.UpgradeHandover)
+		resp, err := d.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s answers %s", path, resp.Status)
+		}
+	}
+}
+
+// What the user stops stays stopped: no editor starts it again until it is told
+// to, and all are back when the user starts it.
+func TestAStoppedDaemonStaysStopped(t *testing.T) {
+	d := newDesk(t, "")
+	one, _ := d.editor("korproxy")
+	two, _ := d.editor("korproxy")
+	for _, e := range []*companiontest.Editor{one, two} {
+		e.Initialize(companiontest.VSCode())
+		e.Status(0, lsp.Ready)
+	}
+	first := d.status().PID
+	d.run("down")
+	for _, e := range []*companiontest.Editor{one, two} {
+		s := e.Status(0, lsp.Stopped)
+		if s.Icon != lsp.IconOff {
+			t.Errorf("the status is %+v", s)
+		}
+	}
+	var menu lsp.Menu
+	one.Call(lsp.MethodMenu, lsp.MenuParams{ID: "main"}, &menu)
+	if menu.Title != "KorProxy is stopped" || menu.Items[0].Command.Command != lsp.CmdRestart {
+		t.Errorf("the menu is %+v", menu)
+	}
+	if !lockFree(d.paths) {
+		t.Error("a daemon runs")
+	}
+	mark, mark2 := one.Mark(), two.Mark()
+	d.run("up")
+	one.Status(mark, lsp.Ready)
+	two.Status(mark2, lsp.Ready)
+	d.run("down")
+	one.Status(mark, lsp.Stopped)
+	two.Status(mark2, lsp.Stopped)
+	mark, mark2 = one.Mark(), two.Mark()
+	one.Execute(nil, lsp.CmdRestart)
+	one.Status(mark, lsp.Ready)
+	two.Status(mark2, lsp.Ready)
+	// A restart by the menu is another daemon, and no editor is told that it failed.
+	second := d.status().PID
+	mark, mark2 = one.Mark(), two.Mark()
+	one.Execute(nil, lsp.CmdRestart)
+	one.Status(mark, lsp.Ready)
+	two.Status(mark2, lsp.Ready)
+	if now := d.status().PID; now == second || now == first {
+		t.Errorf("the daemon is still %d", now)
+	}
+	if n := one.Count(mark, "window/showMessage"); n != 0 {
+		t.Errorf("%d messages were shown", n)
+	}
+	one.Leave()
+	two.Leave()
+}
+
+// run runs a command of the CLI.
+func (d *desk) run(args ...string) {
+	d.t.Helper()
+	c := exec.CommandContext(d.t.Context(), filepath.Join(d.bin, "korproxy"), args...)
+	c.Env = d.env()
+	if out, err := c.CombinedOutput(); err != nil {
+		d.t.Fatalf("korproxy %v: %v\n%s", args, err, out)
 	}
 }

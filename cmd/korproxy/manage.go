@@ -232,34 +232,11 @@ func (g *gateway) PutConfig(ctx context.Context, text []byte, match string) (htt
 
 // verify reads a text as the daemon would read it from its file.
 func (g *gateway) verify(text []byte) (*config.Loaded, error) {
-	dir, err := os.MkdirTemp(g.paths.StateDir, "verify-")
-	if err != nil {
-		return nil, fault.New("KP-CONFIG-014", "the configuration cannot be checked: %w", err)
-	}
-	// What stays behind is empty or as private as the file itself.
-	defer func() { _ = os.RemoveAll(dir) }()
 	opts := g.manage.load
-	opts.File = filepath.Join(dir, config.FileName)
-	if err := os.WriteFile(opts.File, text, 0o600); err != nil {
-		return nil, fault.New("KP-CONFIG-014", "the configuration cannot be checked: %w", err)
-	}
+	opts.Texts = map[string][]byte{opts.File: text}
 	loaded, err := config.Load(opts)
-	var problems config.Problems
-	if !errors.As(err, &problems) {
-		if err == nil {
-			g.ownFile(loaded.Warnings, opts.File)
-		}
-		return loaded, err
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		return nil, &httpd.Refused{Fault: problems.Fault(), Problems: problemList(problems)}
 	}
-	g.ownFile(problems, opts.File)
-	return nil, &httpd.Refused{Fault: problems.Fault(), Problems: problemList(problems)}
-}
-
-// ownFile names the user's file where problems name the copy that was checked.
-func (g *gateway) ownFile(ps config.Problems, copied string) {
-	for i := range ps {
-		if ps[i].File == copied {
-			ps[i].File = g.paths.ConfigFile
-		}
-	}
+	return loaded, err
 }

@@ -57,7 +57,7 @@ func (a *app) modelsCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&provider, "provider", "", "only the models of this provider")
-	c.AddCommand(a.modelsUpdate())
+	c.AddCommand(a.modelsUseCommand(), a.modelsUpdate())
 	return c
 }
 

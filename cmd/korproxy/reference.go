@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/korproxy/korproxy/companion/lsp"
 	"github.com/korproxy/korproxy/internal/atomicfile"
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
@@ -28,6 +30,7 @@ func (a *app) pages() map[string]func(io.Writer) error {
 		"errors.md":          fault.WriteReference,
 		"http.md":            httpd.WriteReference,
 		"openapi.json":       httpd.WriteOpenAPI,
+		"protocol.md":        lsp.WriteReference,
 		"providers.md":       upstream.WriteReference,
 		"cli.md":             func(w io.Writer) error { return writeCLI(w, a.root()) },
 	}
@@ -81,7 +84,11 @@ func (a *app) referenceCommand() *cobra.Command {
 					return err
 				}
 			}
-			return writeSections(filepath.Dir(filepath.Clean(args[0])))
+			guides := filepath.Dir(filepath.Clean(args[0]))
+			if err := writeSections(guides); err != nil {
+				return err
+			}
+			return writeClients(filepath.Dir(guides))
 		},
 	}
 }
@@ -100,6 +107,30 @@ func writeSections(guides string) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		if err := atomicfile.Write(file, page, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeClients writes what the editors' clients have of the protocol.
+func writeClients(root string) error {
+	all := lsp.Generated()
+	maps.Copy(all, lsp.GeneratedClients())
+	for name, write := range all {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		old, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // pages written elsewhere, to look at
+		}
+		if err != nil {
+			return err
+		}
+		now, err := write(old)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := atomicfile.Write(file, now, 0o644); err != nil {
 			return err
 		}
 	}

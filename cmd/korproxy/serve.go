@@ -87,7 +87,7 @@ func (a *app) serve(ctx context.Context, flags map[string]string, auto bool) err
 	}
 	running.Go(func() { failed <- d.server.ServeSocket(d.socket) })
 	d.greet()
-	settled := time.AfterFunc(settling, debug.FreeOSMemory)
+	settled := time.AfterFunc(settling, settle)
 	if d.gateway.distress.Load() == nil {
 		running.Go(d.keepGood)
 	}
@@ -98,6 +98,8 @@ func (a *app) serve(ctx context.Context, flags map[string]string, auto bool) err
 	var err error
 	select {
 	case <-ctx.Done():
+		d.server.Closing()
+		d.host.Leave()
 	case <-d.handed:
 		d.retire(ctx)
 		cancel()
@@ -276,6 +278,12 @@ func (d *daemon) shutdown() {
 func calm() []byte {
 	debug.SetGCPercent(15)
 	return make([]byte, 64<<20)
+}
+
+// settle gives back what only starting needed.
+func settle() {
+	debug.FreeOSMemory()
+	forgetProgram()
 }
 
 // settling is how long after its start the daemon gives back the memory that only

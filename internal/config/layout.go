@@ -8,15 +8,17 @@ import (
 )
 
 // layout says where each key of a TOML text stands. It is a forward scan of a
-// text the parser has accepted; on any other text it stops early and knows the
-// keys before that point.
+// text the parser has accepted; of any other text it leaves out what cannot be
+// read and goes on with the next line.
 type layout struct {
 	src      []byte
 	at       map[string]int // key path → offset of the key
 	value    map[string]int // key path → offset of the value; tables have none
 	sections []section      // table headers in order
 	counts   map[string]int // elements seen of each array of tables
-	top      int            // offset behind the line of the last value before any table
+	nodes    []Node
+	depth    int // lists and inline tables around pos
+	top      int // offset behind the line of the last value before any table
 	pos      int
 }
 
@@ -36,13 +38,14 @@ func layoutOf(text []byte) *layout {
 	prefix := ""
 	for l.skip(true); l.pos < len(l.src); l.skip(true) {
 		var ok bool
+		start, known := l.pos, len(l.nodes)
 		if l.src[l.pos] == '[' {
 			prefix, ok = l.header()
 		} else {
 			ok = l.pair(prefix)
 		}
-		if !ok {
-			break
+		if l.skip(false); !ok || !l.atLineEnd() {
+			l.recover(start, known)
 		}
 		if n := len(l.sections); n > 0 {
 			l.sections[n-1].end = l.lineEnd(l.pos)
@@ -77,15 +80,13 @@ func (l *layout) header() (path string, ok bool) {
 	if array {
 		l.pos++
 	}
+	node := l.add(Node{Kind: Header, Array: array, Whole: Span{Start: keyAt}})
 	l.skip(false)
-	parts, ok := l.key()
-	if !ok {
-		return "", false
-	}
-	for i, part := range parts {
-		path = joinPath(path, part)
+	words, ok := l.key()
+	for i, w := range words {
+		path = joinPath(path, w.name)
 		switch n := l.counts[path]; {
-		case i == len(parts)-1 && array:
+		case i == len(words)-1 && array && ok:
 			l.counts[path]++
 			if n == 0 {
 				l.at[path] = keyAt
@@ -97,48 +98,74 @@ func (l *layout) header() (path string, ok bool) {
 		if _, known := l.at[path]; !known {
 			l.at[path] = keyAt
 		}
+		l.word(node, w, path, i == len(words)-1)
 	}
 	for l.skip(false); l.pos < len(l.src) && l.src[l.pos] == ']'; l.pos++ {
+		l.nodes[node].Whole.End = l.pos + 1
 	}
+	n := &l.nodes[node]
+	n.Open = !bytes.HasSuffix(l.src[keyAt:n.Whole.End], closing(array))
+	n.Whole.End = max(n.Whole.End, len(bytes.TrimRight(l.src[:l.pos], " \t")))
 	l.sections = append(l.sections, section{path: path, array: array, start: start})
-	return path, true
+	return path, ok && !n.Open
+}
+
+// closing is the end of a header.
+func closing(array bool) []byte {
+	if array {
+		return []byte("]]")
+	}
+	return []byte("]")
 }
 
 // pair reads "key = value" below prefix.
 func (l *layout) pair(prefix string) bool {
 	start := l.pos
-	parts, ok := l.key()
-	if !ok {
-		return false
-	}
+	node := l.add(Node{Kind: Pair, Table: prefix, Whole: Span{Start: start}, Depth: l.depth})
+	words, ok := l.key()
 	path := prefix
-	for _, part := range parts {
-		path = joinPath(path, part)
+	for i, w := range words {
+		path = joinPath(path, w.name)
 		if _, known := l.at[path]; !known {
 			l.at[path] = start
 		}
+		l.word(node, w, path, i == len(words)-1)
+	}
+	l.nodes[node].Whole.End = max(start, len(bytes.TrimRight(l.src[:l.pos], " \t")))
+	if len(words) == 0 {
+		l.nodes = l.nodes[:node]
+		return false
 	}
 	l.skip(false)
-	if l.pos >= len(l.src) || l.src[l.pos] != '=' {
+	if !ok || l.pos >= len(l.src) || l.src[l.pos] != '=' {
 		return false
 	}
 	l.pos++
+	l.nodes[node].Equals = l.pos
 	l.skip(false)
 	l.value[path] = l.pos
-	return l.scanValue(path)
+	return l.valueOf(node, path)
 }
 
-// key reads a dotted key and the space behind it.
-func (l *layout) key() (parts []string, ok bool) {
+// word is one word of a dotted key.
+type word struct {
+	name string
+	span Span
+}
+
+// key reads a dotted key and the space behind it. What was read is given even
+// when it is no key.
+func (l *layout) key() (words []word, ok bool) {
 	for {
-		part, ok := l.keyPart()
+		start := l.pos
+		name, ok := l.keyPart()
 		if !ok {
-			return nil, false
+			return words, false
 		}
-		parts = append(parts, part)
+		words = append(words, word{name, Span{start, l.pos}})
 		l.skip(false)
 		if l.pos >= len(l.src) || l.src[l.pos] != '.' {
-			return parts, true
+			return words, true
 		}
 		l.pos++
 		l.skip(false)
@@ -166,6 +193,22 @@ func (l *layout) keyPart() (string, bool) {
 	return string(l.src[start:l.pos]), l.pos > start
 }
 
+// maxDepth is how deep lists and inline tables are followed.
+const maxDepth = 64
+
+// valueOf passes the value of a node and notes where it stands.
+func (l *layout) valueOf(node int, path string) bool {
+	start := l.pos
+	l.depth++
+	ok := l.depth <= maxDepth && l.scanValue(path)
+	l.depth--
+	n := &l.nodes[node]
+	n.Value = Span{start, max(start, len(bytes.TrimRight(l.src[:l.pos], " \t")))}
+	n.Whole.End = max(n.Whole.End, n.Value.End)
+	n.Open = !ok
+	return ok
+}
+
 func (l *layout) scanValue(path string) bool {
 	if l.pos >= len(l.src) {
 		return false
@@ -185,7 +228,8 @@ func (l *layout) scanValue(path string) bool {
 			}
 			p := indexPath(path, n)
 			l.at[p], l.value[p] = l.pos, l.pos
-			if !l.scanValue(p) {
+			node := l.add(Node{Kind: Element, Path: p, Table: path, Whole: Span{l.pos, l.pos}, Depth: l.depth})
+			if !l.valueOf(node, p) {
 				return false
 			}
 		}
@@ -203,6 +247,9 @@ func (l *layout) scanValue(path string) bool {
 	}
 	start := l.pos
 	for l.pos < len(l.src) && !strings.ContainsRune(",]}#\r\n", rune(l.src[l.pos])) {
+		if strings.ContainsRune("=\"'[{", rune(l.src[l.pos])) {
+			return false
+		}
 		l.pos++
 	}
 	return l.pos > start
@@ -216,7 +263,10 @@ func (l *layout) scanString() bool {
 		quote = triple
 	}
 	for l.pos += len(quote); l.pos < len(l.src); l.pos++ {
-		if q == '"' && l.src[l.pos] == '\\' {
+		if c := l.src[l.pos]; len(quote) == 1 && (c == '\n' || c == '\r') {
+			return false
+		}
+		if q == '"' && l.src[l.pos] == '\\' && l.pos+1 < len(l.src) && (len(quote) == 3 || l.src[l.pos+1] != '\n') {
 			l.pos++
 			continue
 		}

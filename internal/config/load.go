@@ -30,6 +30,7 @@ type Options struct {
 	Env       []string            // as os.Environ; KORPROXY_LOG_LEVEL sets log.level
 	Flags     map[string]string   // key → value as typed
 	Catalogue map[string]Provider // the built-in rows; nil skips the checks that need them
+	Texts     map[string][]byte   // by name of a file: a text that is read in its place
 }
 
 // Loaded is a config together with where each value came from. It is
@@ -99,7 +100,11 @@ func (l *loader) file(layer Layer, name string, required bool) {
 	if name == "" {
 		return
 	}
-	text, err := readFile(name)
+	text, given := l.opts.Texts[name]
+	var err error
+	if !given {
+		text, err = readFile(name)
+	}
 	if errors.Is(err, fs.ErrNotExist) && !required {
 		return
 	}

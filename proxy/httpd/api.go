@@ -38,6 +38,8 @@ var calls = []call{
 	{method: "GET", path: "/models", summary: "The models with their providers, limits, list prices (estimates, with source and date) and abilities", answer: []ModelInfo{}, since: "0.1", handle: (*Server).getModels},
 	{method: "GET", path: "/profiles", summary: "The profiles, which one is in use, and what decided that", answer: ProfileList{}, since: "0.4", handle: (*Server).getProfiles},
 	{method: "PUT", path: "/profiles/active", summary: "Switches the profile, from the next request on", ask: ProfileChoice{}, answer: ProfileList{}, since: "0.4", handle: (*Server).putProfile},
+	{method: "PUT", path: "/models/active", summary: "Switches where requests go that leave the model to KorProxy, from the next one on", ask: ModelChoice{}, answer: Choices{}, since: "0.5", handle: (*Server).putModel},
+	{method: "PUT", path: "/accounts/active", summary: "Puts an account before its provider's others, from the next request on", ask: AccountChoice{}, answer: Choices{}, since: "0.5", handle: (*Server).putAccount},
 	{method: "GET", path: "/routes", summary: "The rules, groups and aliases of a profile as they take effect", query: []param{{"profile", "the profile; none given: the one in use"}}, answer: RouteTable{}, since: "0.4", handle: (*Server).getRoutes},
 	{method: "POST", path: "/route/explain", summary: "Where a request would go and why, and what was ruled out; nothing is sent", ask: ExplainRequest{}, answer: Explanation{}, since: "0.4", handle: (*Server).explain},
 	{method: "GET", path: "/safe-mode", summary: "Whether safe mode is on, and why", answer: SafeMode{}, since: "0.4", handle: (*Server).getSafeMode},

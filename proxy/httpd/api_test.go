@@ -26,6 +26,7 @@ type daemon struct {
 	safe          bool
 	text          []byte
 	stopped, kept bool
+	model         string
 	asked         *proxy.Inbound
 }
 
@@ -40,9 +41,17 @@ func (d *daemon) Accounts(context.Context) ([]AccountInfo, error) {
 func (d *daemon) ModelRows(context.Context) []ModelInfo                { return []ModelInfo{{ID: "p/m"}} }
 func (d *daemon) Test(context.Context, TestRequest) ([]TestRow, error) { return []TestRow{}, nil }
 func (d *daemon) Stop()                                                { d.stopped = true }
-func (d *daemon) Failing() []Failing                                   { return nil }
-func (d *daemon) Keep()                                                { d.kept = true }
-func (d *daemon) Profiles(context.Context) ProfileList                 { return ProfileList{Active: d.profile} }
+func (d *daemon) UseModel(_ context.Context, target string) error      { d.model = target; return nil }
+
+func (d *daemon) UseAccount(_ context.Context, provider, name string) error {
+	d.model = provider + "/" + name
+	return nil
+}
+func (d *daemon) Choices() Choices { return Choices{Model: d.model} }
+
+func (d *daemon) Failing() []Failing                   { return nil }
+func (d *daemon) Keep()                                { d.kept = true }
+func (d *daemon) Profiles(context.Context) ProfileList { return ProfileList{Active: d.profile} }
 
 func (d *daemon) SafeMode(context.Context) SafeMode            { return SafeMode{On: d.safe} }
 func (d *daemon) SetSafeMode(_ context.Context, on bool) error { d.safe = on; return nil }

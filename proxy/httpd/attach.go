@@ -39,6 +39,10 @@ func (s *Server) upgrade(proto string, f func(ctx context.Context, conn net.Conn
 			s.problem(w, &fault.Error{Code: fault.MethodRefused, Message: "this address is for KorProxy's own programs, which upgrade the connection to " + proto, Status: http.StatusUpgradeRequired})
 			return
 		}
+		if s.closing.Load() || s.retiring.Load() || s.draining.Load() {
+			s.problem(w, fault.New(fault.ShuttingDown, "KorProxy is stopping"))
+			return
+		}
 		conn, buf, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			s.problem(w, err)
@@ -54,6 +58,9 @@ func (s *Server) upgrade(proto string, f func(ctx context.Context, conn net.Conn
 		}
 	}
 }
+
+// Closing refuses upgrades from now on: the daemon is about to stop.
+func (s *Server) Closing() { s.closing.Store(true) }
 
 // buffered is a connection whose first bytes were read already.
 type buffered struct {
@@ -93,13 +100,14 @@ const retireFor = 20 * time.Second
 
 // Retire lets another daemon, which has the listeners, serve all that is new.
 // What is under way goes on here, and so does what comes on connections that are
-// open already; each is closed with its next answer. It returns when there is
-// nothing left, or ctx is done.
-func (s *Server) Retire(ctx context.Context, listeners ...net.Listener) {
+// open already; each is closed with its next answer. after is called when nothing
+// new comes any more; Retire returns when there is nothing left, or ctx is done.
+func (s *Server) Retire(ctx context.Context, after func(), listeners ...net.Listener) {
 	s.retiring.Store(true)
 	for _, l := range listeners {
 		l.Close()
 	}
+	after()
 	began := time.Now()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

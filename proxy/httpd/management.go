@@ -61,6 +61,11 @@ type Control interface {
 	// Profiles lists them; UseProfile switches, "" to what is configured.
 	Profiles(ctx context.Context) ProfileList
 	UseProfile(ctx context.Context, name string) error
+	// UseModel, UseAccount and Choices are what PUT /models/active and PUT
+	// /accounts/active change.
+	UseModel(ctx context.Context, target string) error
+	UseAccount(ctx context.Context, provider, name string) error
+	Choices() Choices
 	// Routes gives the table of a profile, "" for the one in use.
 	Routes(ctx context.Context, profile string) (RouteTable, error)
 	// Explain decides about a request without sending it. There may be a

@@ -19,12 +19,7 @@ func (s *Server) getProfiles(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) putProfile(w http.ResponseWriter, r *http.Request) {
-	var want ProfileChoice
-	if !s.take(w, r, &want, maxAsk) {
-		return
-	}
-	err := s.Control.UseProfile(r.Context(), want.Name)
-	s.give(w, s.Control.Profiles(r.Context()), err)
+	choose(s, w, r, func(c *ProfileChoice) error { return s.Control.UseProfile(r.Context(), c.Name) }, func() any { return s.Control.Profiles(r.Context()) })
 }
 
 func (s *Server) getRoutes(w http.ResponseWriter, r *http.Request) {
@@ -37,12 +32,7 @@ func (s *Server) getSafeMode(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) putSafeMode(w http.ResponseWriter, r *http.Request) {
-	var want SafeModeChoice
-	if !s.take(w, r, &want, maxAsk) {
-		return
-	}
-	err := s.Control.SetSafeMode(r.Context(), want.On)
-	s.give(w, s.Control.SafeMode(r.Context()), err)
+	choose(s, w, r, func(c *SafeModeChoice) error { return s.Control.SetSafeMode(r.Context(), c.On) }, func() any { return s.Control.SafeMode(r.Context()) })
 }
 
 // maxConfig bounds a configuration.

@@ -67,6 +67,7 @@ type Options struct {
 type Server struct {
 	Options
 	draining atomic.Bool
+	closing  atomic.Bool  // see Closing
 	retiring atomic.Bool  // another daemon has the listeners
 	conns    atomic.Int64 // connections that are open
 	open     atomic.Int64 // requests under way

@@ -1,0 +1,265 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/korproxy/korproxy/companion"
+	"github.com/korproxy/korproxy/companion/lsp"
+	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/health"
+)
+
+// Diagnostics implements companion.Language.
+func (l *language) Diagnostics(_ context.Context, doc *lsp.Text, v *companion.View) []companion.Diagnostic {
+	p := l.page(doc, v)
+	var out []companion.Diagnostic
+	loaded, err := p.load()
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		out = p.judged(problems, health.Error)
+	} else if loaded != nil {
+		out = p.judged(loaded.Warnings, health.Warning)
+	}
+	out = append(out, p.conditions()...)
+	if d, ok := p.distrust(); ok {
+		out = append(out, d)
+	}
+	slices.SortStableFunc(out, func(a, b companion.Diagnostic) int { return a.Start - b.Start })
+	return out
+}
+
+// judged shows what the loader says of this text.
+func (p *page) judged(list config.Problems, severity health.Severity) []companion.Diagnostic {
+	var out []companion.Diagnostic
+	for _, k := range list {
+		if k.File != p.file {
+			continue
+		}
+		m := p.mistake(k)
+		d := companion.Diagnostic{Span: companion.Span(m.span), Severity: severity, Code: k.Code, Message: p.message(m), Fixes: p.fixes(m)}
+		if severity == health.Warning {
+			d.Unused = k.Suggestion() == "" && m.setting.Check != "target" && keyRef(m.setting) == noRef
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// mistake is a problem with what it is about.
+type mistake struct {
+	config.Problem
+	node    *config.Node // nil when nothing of it is in the text
+	exact   bool         // node is of the key itself, not of a parent
+	setting config.Setting
+	span    config.Span
+}
+
+func (p *page) mistake(k config.Problem) mistake {
+	m := mistake{Problem: k}
+	if k.Code == "KP-CONFIG-002" {
+		m.node, m.span = p.syntaxAt(k)
+		return m
+	}
+	m.node = p.out.Nearest(k.Key)
+	m.setting, _ = config.Describe(k.Key)
+	if m.node == nil {
+		return m
+	}
+	m.exact = m.node.Path == k.Key
+	m.span = m.node.Key
+	if m.exact && m.node.Value.End > m.node.Value.Start && !aboutKey(k) {
+		m.span = m.node.Value
+		if bad := p.badElement(m); bad != nil {
+			m.node, m.span = bad, bad.Value
+		}
+	}
+	if m.span.End == m.span.Start {
+		m.span = m.node.Whole
+	}
+	return m
+}
+
+// aboutKey says whether a problem is with the key rather than its value.
+func aboutKey(k config.Problem) bool {
+	s, known := config.Describe(k.Key)
+	switch k.Code {
+	case "KP-CONFIG-003", "KP-CONFIG-012":
+		return true
+	case "KP-CONFIG-013":
+		return !known
+	case "KP-CONFIG-005":
+		return strings.HasPrefix(s.Pattern, "workspaces.") || strings.Contains(s.Pattern, ".surfaces.") && k.Message == "unknown dialect"
+	case "KP-CONFIG-017":
+		return keyRef(s) == classRef && k.Message == "unknown request class"
+	}
+	return false
+}
+
+// badElement finds the element of a list that its rule does not allow.
+func (p *page) badElement(m mistake) *config.Node {
+	if len(m.setting.Enum) == 0 || m.setting.Kind != config.KindStrings || m.Code != "KP-CONFIG-005" {
+		return nil
+	}
+	for i := range p.out.Nodes {
+		if n := &p.out.Nodes[i]; n.Kind == config.Element && n.Table == m.Key && !slices.Contains(m.setting.Enum, p.word(n)) {
+			return n
+		}
+	}
+	return nil
+}
+
+// syntaxAt is where the text is no TOML. The parser says where it gave up.
+func (p *page) syntaxAt(k config.Problem) (*config.Node, config.Span) {
+	start := 0
+	for range k.Line - 1 {
+		i := strings.IndexByte(p.text[start:], '\n')
+		if i < 0 {
+			break
+		}
+		start += i + 1
+	}
+	end := len(p.text)
+	if i := strings.IndexByte(p.text[start:], '\n'); i >= 0 {
+		end = start + i
+	}
+	end = start + len(strings.TrimRight(p.text[start:end], " \t\r"))
+	var node *config.Node
+	for i := range p.out.Nodes {
+		n := &p.out.Nodes[i]
+		if n.Depth > 0 || n.Kind == config.Word || n.Whole.Start > end {
+			continue
+		}
+		if broken(n) { // what comes of it may be told of a later line
+			return n, n.Whole
+		}
+		if n.Whole.End >= start {
+			node = n
+		}
+	}
+	if node != nil && node.Whole.Start >= start {
+		return node, node.Whole
+	}
+	start += len(p.text[start:end]) - len(strings.TrimLeft(p.text[start:end], " \t"))
+	return node, config.Span{Start: start, End: end}
+}
+
+// broken says whether a statement is not complete.
+func broken(n *config.Node) bool { return n.Open || n.Kind == config.Pair && n.Equals == 0 }
+
+// message says what is wrong and what can be done.
+func (p *page) message(m mistake) string {
+	text := m.Message
+	if m.node != nil && !m.exact && m.Key != m.node.Path && m.Code != "KP-CONFIG-002" {
+		parts := config.SplitPath(m.Key)
+		text = strconv.Quote(parts[len(parts)-1]) + ": " + text
+	}
+	return sentences(text, m.Fix)
+}
+
+// sentences makes sentences of texts that are parts of some.
+func sentences(parts ...string) string {
+	var out []string
+	for _, s := range parts {
+		if s == "" {
+			continue
+		}
+		first, rest, asks := strings.Cut(s, "? ")
+		if s = capital(s); asks {
+			s = capital(first) + "? " + capital(rest)
+		}
+		if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") && !strings.HasSuffix(s, "!") {
+			s += "."
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, " ")
+}
+
+// capital begins a sentence, unless with the name of a setting.
+func capital(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) && !strings.ContainsAny(strings.TrimSuffix(word, ":"), "._:=") {
+		return string(unicode.ToUpper(r)) + s[n:]
+	}
+	return s
+}
+
+// conditions are the daemon's problems that have their place here, but for
+// those of the text itself, which may have been mended since it was saved.
+func (p *page) conditions() []companion.Diagnostic {
+	var out []companion.Diagnostic
+	for i := range p.view.Problems {
+		c := &p.view.Problems[i]
+		if c.Place.File != p.file || strings.HasPrefix(string(c.Code), "KP-CONFIG-") {
+			continue
+		}
+		d := companion.Diagnostic{Span: companion.Span(p.conditionAt(c)), Severity: c.Severity, Code: string(c.Code), Message: sentences(c.Text, c.Fix)}
+		for j, a := range c.Actions {
+			d.Fixes = append(d.Fixes, companion.Fix{
+				Title: a.Title, Command: &lsp.Command{Title: a.Title, Command: a.Command, Arguments: a.Args}, Preferred: j == 0,
+			})
+		}
+		if p.account(c.Subject) != nil {
+			d.Fixes = append(d.Fixes, command("Test "+c.Subject, lsp.CmdTest, c.Subject))
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// conditionAt is the name of the account a condition is about, or its key.
+func (p *page) conditionAt(c *health.Condition) config.Span {
+	key := c.Place.Key
+	for _, e := range p.accounts() {
+		if e.label == c.Subject {
+			key = e.path
+		}
+	}
+	n := p.out.Nearest(key)
+	if n == nil {
+		return config.Span{}
+	}
+	if provider := p.out.Find(n.Path + ".provider"); provider != nil && provider.Equals > 0 {
+		return provider.Value
+	}
+	if n.Kind == config.Header {
+		return n.Whole
+	}
+	return n.Key
+}
+
+// distrust tells of a workspace's file that is not read.
+func (p *page) distrust() (companion.Diagnostic, bool) {
+	if !p.workspace || !filepath.IsAbs(p.file) || p.Current == nil || p.Current() == nil {
+		return companion.Diagnostic{}, false
+	}
+	folder := filepath.Dir(p.file)
+	if _, ok := config.Trusted(&p.Current().Config, folder); ok {
+		return companion.Diagnostic{}, false
+	}
+	end := strings.IndexByte(p.text+"\n", '\n')
+	return companion.Diagnostic{
+		Span: companion.Span{End: len(strings.TrimRight(p.text[:end], "\r"))}, Severity: health.Warning,
+		Message: fmt.Sprintf("This file is not read: its folder is not trusted. Run 'korproxy workspace trust %s' in a terminal.", quoted(folder)),
+	}, true
+}
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string {
+	if strings.ContainsAny(path, " \t'\"$&()") {
+		return `"` + path + `"`
+	}
+	return path
+}
+
+// command is a fix that runs a command.
+func command(title, id string, args ...any) companion.Fix {
+	return companion.Fix{Title: title, Command: &lsp.Command{Title: title, Command: id, Arguments: args}}
+}
