@@ -1,6 +1,7 @@
 package companion
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -18,6 +19,10 @@ type failures struct {
 
 // forgotten is after how long without a repeat a failure is told no more.
 const forgotten = 10 * time.Minute
+
+// doorFor is the same for a request that was turned away: nothing tells when its
+// tool has the right key.
+const doorFor = 2 * time.Minute
 
 // mostFailures bounds what is kept.
 const mostFailures = 100
@@ -70,6 +75,12 @@ func (f *failures) note(r *proxy.Record) bool {
 	return true
 }
 
+// refused takes a request that was turned away at the door. caller is the name the
+// caller gives itself.
+func (f *failures) refused(code fault.Code, caller string) {
+	f.note(&proxy.Record{Time: time.Now(), Tool: caller, Asked: cmp.Or(caller, "a tool"), Outcome: "error", Code: code})
+}
+
 // mended forgets what a good answer disproves. The caller holds mu.
 func (f *failures) mended(r *proxy.Record) bool {
 	if len(f.last) == 0 {
@@ -93,7 +104,11 @@ func (f *failures) conditions() []health.Condition {
 	defer f.mu.Unlock()
 	var out []health.Condition
 	for k, old := range f.last {
-		if time.Since(old.last) > forgotten {
+		limit := forgotten
+		if atDoor(k.code) {
+			limit = doorFor
+		}
+		if time.Since(old.last) > limit {
 			delete(f.last, k)
 			continue
 		}
@@ -104,11 +119,20 @@ func (f *failures) conditions() []health.Condition {
 	return out
 }
 
+// atDoor says whether a code is one of requests that are turned away before
+// anything is asked.
+func atDoor(c fault.Code) bool {
+	return c == fault.KeyMissing || c == fault.KeyUnknown || c == fault.HostRefused || c == fault.OriginRefused
+}
+
 // failureText says whose request failed, and where.
 func failureText(r *proxy.Record) string {
 	tool, model := r.Tool, r.Model
 	if tool == "" {
 		tool = "an AI tool"
+	}
+	if atDoor(r.Code) {
+		return fault.Lookup(r.Code).Title + ": a request of " + tool + " was turned away"
 	}
 	if model == "" {
 		model = r.Asked

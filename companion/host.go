@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/korproxy/korproxy/companion/lsp"
+	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/health"
 	"github.com/korproxy/korproxy/proxy"
 )
@@ -122,6 +123,12 @@ func (h *Host) Requested(r *proxy.Record) {
 	if h.requests.note(r) {
 		h.Changed()
 	}
+}
+
+// Refused takes a request that was turned away at the door. It returns at once.
+func (h *Host) Refused(code fault.Code, caller string) {
+	h.requests.refused(code, caller)
+	h.Changed()
 }
 
 // Failing lists how requests fail lately, those a person need not act on too.

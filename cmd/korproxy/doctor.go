@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,6 +70,7 @@ func (f finding) add(result, message string, code fault.Code, fix, run string, c
 	c := lsp.DoctorCheck{ID: f.id, Title: f.title, Result: result, Message: message, Code: string(code), Fix: fix, Run: run, Command: cmd}
 	if code != "" {
 		c.Link = companion.CodeLink(string(code))
+		c.Fix = cmp.Or(c.Fix, fault.Lookup(code).Fix)
 	}
 	f.p.out = append(f.p.out, c)
 }

@@ -30,7 +30,7 @@ func (p *patient) program(_ context.Context, f finding) {
 // files looks at who may read what is secret, and whether state can be written.
 func (p *patient) files(_ context.Context, f finding) {
 	if err := p.paths.Create(); err != nil {
-		f.is(checkFailed, fault.StartFailed, "the folders cannot be made: "+err.Error(), "", nil)
+		f.is(checkFailed, fault.FilesUnwritable, "the folders cannot be made: "+err.Error(), "korproxy config path", nil)
 		return
 	}
 	bad := false
@@ -41,12 +41,12 @@ func (p *patient) files(_ context.Context, f finding) {
 		}
 		if info.Mode().Perm()&0o077 != 0 {
 			bad = true
-			f.add(checkFailed, fmt.Sprintf("%s can be read by others (%04o)", name, info.Mode().Perm()), fault.KeyUnknown, "Only you may read it.", "chmod go-rwx "+name, nil)
+			f.is(checkFailed, fault.FilesExposed, fmt.Sprintf("%s can be read by others (%04o)", name, info.Mode().Perm()), "chmod go-rwx '"+name+"'", nil)
 		}
 	}
 	probe, err := os.CreateTemp(p.paths.StateDir, ".doctor-*")
 	if err != nil {
-		f.is(checkFailed, fault.LedgerFailed, "nothing can be written to "+p.paths.StateDir+": "+err.Error(), "", nil)
+		f.is(checkFailed, fault.FilesUnwritable, "nothing can be written to "+p.paths.StateDir+": "+err.Error(), "ls -ld '"+p.paths.StateDir+"'", nil)
 		return
 	}
 	probe.Close()
@@ -206,7 +206,7 @@ func (p *patient) accounts(ctx context.Context, f finding) {
 		signIn := &lsp.Command{Title: "Sign In", Command: lsp.CmdSignIn, Arguments: []any{label}}
 		switch r.State {
 		case "available":
-			f.ok("%s works (%s)", label, r.Source)
+			f.ok("%s is available (%s)", label, r.Source)
 		case "disabled":
 			f.skip("%s is disabled", label)
 		case "limited":
@@ -242,22 +242,56 @@ func (p *patient) routing(_ context.Context, f finding) {
 	f.ok("profile %s", p.status.Profile)
 }
 
-// requests looks at what failed lately. It is never ok while requests fail.
-func (p *patient) requests(_ context.Context, f finding) {
+// requests looks at what failed lately. It is never ok while requests fail: those of
+// a daemon before are in the ledger.
+func (p *patient) requests(ctx context.Context, f finding) {
 	if p.health == nil {
 		f.skip("not looked at: the daemon does not run")
 		return
 	}
-	if len(p.health.Failing) == 0 {
+	failing := p.health.Failing
+	if len(failing) == 0 {
+		failing = p.recorded(ctx)
+	}
+	if len(failing) == 0 {
 		f.ok("none failed lately")
 	}
-	for _, x := range p.health.Failing {
+	for _, x := range failing {
 		text := x.Message
 		if x.Count > 1 {
 			text += fmt.Sprintf(" (%d times)", x.Count)
 		}
 		f.add(checkFailed, text, fault.Code(x.Code), x.Fix, "korproxy logs", &lsp.Command{Title: "Open Log", Command: lsp.CmdLogs})
 	}
+}
+
+// lately is how far back a failure counts that nothing followed.
+const lately = 10 * time.Minute
+
+// recorded are the ways in which the latest recorded requests failed.
+func (p *patient) recorded(ctx context.Context) []httpd.Failing {
+	var page httpd.RequestPage
+	query := "/requests?limit=200&since=" + queryEscape(time.Now().Add(-lately).Format(time.RFC3339))
+	if newClient(p.paths).call(ctx, http.MethodGet, query, nil, &page) != nil {
+		return nil // no ledger is kept, or it is looked at by a check of its own
+	}
+	var out []httpd.Failing
+	seen := map[string]bool{}
+	for _, r := range page.Requests { // the newest first
+		about := r.Provider + "/" + r.Account
+		if r.Provider == "" {
+			about = r.Asked
+		}
+		if r.Outcome == "left" || seen[about] {
+			continue
+		}
+		seen[about] = true
+		if r.Outcome == "error" {
+			e := fault.Lookup(fault.Code(r.Code))
+			out = append(out, httpd.Failing{Problem: httpd.Problem{Code: r.Code, Message: e.Title + ": the last request for " + r.Asked + " failed (" + about + ")", Fix: e.Fix}, Subject: about, Count: 1, Since: r.Time})
+		}
+	}
+	return out
 }
 
 func (p *patient) ledger(_ context.Context, f finding) {

@@ -8,6 +8,7 @@ import (
 	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/companion/settings"
 	"github.com/korproxy/korproxy/internal/config"
+	"github.com/korproxy/korproxy/internal/fault"
 )
 
 // openHost makes what editors attach to.
@@ -18,6 +19,9 @@ func (d *daemon) openHost() {
 	})
 	d.gateway.told = d.host
 }
+
+// refused tells the editors of a request that was turned away at the door.
+func (d *daemon) refused(code fault.Code, caller string) { d.host.Refused(code, caller) }
 
 // editor serves one editor's forwarder.
 func (d *daemon) editor(ctx context.Context, conn net.Conn) {

@@ -151,7 +151,7 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 	d.server = httpd.New(httpd.Options{
 		Doer: d.gateway.engine, Health: d.gateway.health, Models: d.gateway, Keys: keys, Settings: d.gateway.settings,
 		Control: d.gateway, Recorder: d.gateway, Books: d.gateway, Metrics: httpd.NewMetrics(Version()), Version: Version(), Log: d.log,
-		Build: build().String(), Editor: d.editor, Handover: d.handOver,
+		Build: build().String(), Editor: d.editor, Handover: d.handOver, Refused: d.refused,
 	})
 	d.openHost()
 	d.gateway.open = d.server.Open

@@ -185,7 +185,7 @@ func sentences(parts ...string) string {
 // capital begins a sentence, unless with the name of a setting.
 func capital(s string) string {
 	word, _, _ := strings.Cut(s, " ")
-	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) && !strings.ContainsAny(strings.TrimSuffix(word, ":"), "._:=") {
+	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) && !strings.ContainsAny(strings.TrimSuffix(word, ":"), "._:=/") {
 		return string(unicode.ToUpper(r)) + s[n:]
 	}
 	return s
@@ -200,7 +200,11 @@ func (p *page) conditions() []companion.Diagnostic {
 		if c.Place.File != p.file || strings.HasPrefix(string(c.Code), "KP-CONFIG-") {
 			continue
 		}
-		d := companion.Diagnostic{Span: companion.Span(p.conditionAt(c)), Severity: c.Severity, Code: string(c.Code), Message: sentences(c.Text, c.Fix)}
+		at, ok := p.conditionAt(c)
+		if !ok {
+			continue
+		}
+		d := companion.Diagnostic{Span: companion.Span(at), Severity: c.Severity, Code: string(c.Code), Message: sentences(c.Text, c.Fix)}
 		for j, a := range c.Actions {
 			d.Fixes = append(d.Fixes, companion.Fix{
 				Title: a.Title, Command: &lsp.Command{Title: a.Title, Command: a.Command, Arguments: a.Args}, Preferred: j == 0,
@@ -214,8 +218,9 @@ func (p *page) conditions() []companion.Diagnostic {
 	return out
 }
 
-// conditionAt is the name of the account a condition is about, or its key.
-func (p *page) conditionAt(c *health.Condition) config.Span {
+// conditionAt is the account a condition is about, or its key; ok is false when
+// the text has neither.
+func (p *page) conditionAt(c *health.Condition) (at config.Span, ok bool) {
 	key := c.Place.Key
 	for _, e := range p.accounts() {
 		if e.label == c.Subject {
@@ -224,15 +229,15 @@ func (p *page) conditionAt(c *health.Condition) config.Span {
 	}
 	n := p.out.Nearest(key)
 	if n == nil {
-		return config.Span{}
+		return config.Span{}, false
 	}
 	if provider := p.out.Find(n.Path + ".provider"); provider != nil && provider.Equals > 0 {
-		return provider.Value
+		return provider.Value, true
 	}
 	if n.Kind == config.Header {
-		return n.Whole
+		return n.Whole, true
 	}
-	return n.Key
+	return n.Key, true
 }
 
 // distrust tells of a workspace's file that is not read.

@@ -46,7 +46,7 @@ var mistakes = []struct{ name, code, text, says, fixed string }{
 	{"both of two", "KP-CONFIG-005", "[[rules]]\ntarget = \"auto\"\nrefuse = «\"no\"»\n", "Has both target and refuse. Leave one of them out.", "[[rules]]\ntarget = \"auto\"\n"},
 	{"no folder", "KP-CONFIG-005", "trusted_folders = [\"/a\", «\"b\"»]\n", "Not an absolute folder", "trusted_folders = [\"/a\"]\n"},
 	{"no folder for a name", "KP-CONFIG-005", "[workspaces]\n«\"lädchen\"» = \"shop\"\n", "Not an absolute folder", "[workspaces]\n"},
-	{"a missing key", "KP-CONFIG-005", "[[«accounts»]]\nname = \"x\"\n", "\"provider\": missing. Every entry", ""},
+	{"a missing key", "KP-CONFIG-005", "[[«accounts»]]\nname = \"x\"\n", "\"provider\": missing. Every entry", "[[accounts]]\nname = \"x\"\nprovider = \"\"\n"},
 	{"the wrong way", "KP-CONFIG-005", "[[accounts]]\nprovider = \"openai\"\nconnect = «\"adc\"»\n", "It has: key", "[[accounts]]\nprovider = \"openai\"\nconnect = \"key\"\n"},
 
 	{"no address", "KP-CONFIG-006", "listen = «\"localhost\"»\n", "Not a host and a port", "listen = \"127.0.0.1:1337\"\n"},
@@ -170,11 +170,14 @@ func TestWhatIsWrongWithAnAccountIsShownAtIt(t *testing.T) {
 	// The place is where the account stood in the file as it was read.
 	text, span := marked(t, "strict = true\n\n[[accounts]]\nname = \"default\"\nprovider = «\"openai\"»\n")
 	list := fixture(t, "").Diagnostics(t.Context(), document(userURI, text), view())
-	if len(list) != 1 || list[0].Span != span || list[0].Severity != health.Error || list[0].Message != "Openai/default is signed-out. Sign in again." {
+	if len(list) != 1 || list[0].Span != span || list[0].Severity != health.Error || list[0].Message != "openai/default is signed-out. Sign in again." {
 		t.Fatalf("got %+v", list)
 	}
 	if f := list[0].Fixes[0]; f.Command == nil || f.Command.Command != lsp.CmdSignIn || f.Command.Arguments[0] != "openai/default" {
 		t.Errorf("the first fix is %+v", f)
+	}
+	if list := fixture(t, "").Diagnostics(t.Context(), document(userURI, "strict = true\n"), view()); len(list) != 0 {
+		t.Errorf("the problem of an account that is not in the file is shown: %+v", list)
 	}
 	v := view()
 	v.Problems[0].Place.File = "/elsewhere"

@@ -38,6 +38,13 @@ func (p *page) fixes(m mistake) []companion.Fix {
 	case "KP-CONFIG-013":
 		return p.secretFixes(m)
 	}
+	if !m.exact && m.setting.Check == "required" {
+		if _, ok := p.out.End(config.ParentPath(m.Key)); ok {
+			f := p.set(config.ParentPath(m.Key), m.setting.Name, `""`)
+			f.Title = "Add " + m.setting.Name
+			return []companion.Fix{f}
+		}
+	}
 	out := p.wordFixes(m)
 	if m.exact && m.setting.Check != "required" {
 		out = append(out, p.remove(m.node, false))

@@ -31,6 +31,11 @@ func (l *language) Hover(_ context.Context, doc *lsp.Text, at int, v *companion.
 		}
 	}
 	n, s = p.wordAt(n, s, at)
+	if s.Pattern == "accounts.*" || s.Pattern == "accounts.*.name" {
+		if a := p.account(p.called(p.row(n))); a != nil {
+			return &companion.Hover{Span: companion.Span(n.Whole), Markdown: accountText(a)}
+		}
+	}
 	text := p.facts(keyRef(s), n.Name, n.Path)
 	if text == "" {
 		text = p.settingText(n.Path, s)

@@ -29,6 +29,8 @@ func TestHoverSaysWhatIsKnown(t *testing.T) {
 		{"a provider", "[[accounts]]\nprovider = \"anthr‸opic\"\n", "\"anthropic\"", "**Anthropic** · `anthropic` · connected|https://api.anthropic.com · `anthropic-messages`|`anthropic/work`: available", ""},
 		{"a provider the daemon does not show", "[providers.gr‸oq]\n", "groq", "https://api.groq.com/openai/v1 · `openai-chat`", ""},
 		{"an account", "[profiles.work]\naccounts = [\"anthropic/w‸ork\"]\n", "\"anthropic/work\"", "**Account anthropic/work** · available|tokens: 40 % left, full again at 6 May 07:08|Spent: $1.20 today|keyring", ""},
+		{"the table of an account", "[[acc‸ounts]]\nprovider = \"anthropic\"\nname = \"work\"\n", "[[accounts]]", "**Account anthropic/work** · available", ""},
+		{"the name of an account", "[[accounts]]\nprovider = \"anthropic\"\nname = \"w‸ork\"\n", "name = \"work\"", "**Account anthropic/work** · available", ""},
 		{"a model", "safe_target = \"anthropic/claude-s‸onnet-5\"\n", "\"anthropic/claude-sonnet-5\"", "200k context|$3 in, $15 out per million (list prices)|Can: tools, images|`anthropic/work`: available", "→"},
 		{"an alias", "[aliases]\nreview = \"sm‸art\"\nsmart = \"openai/gpt-5.5\"\n", "\"smart\"", "**smart** → `openai/gpt-5.5`|`openai/default`: signed-out", ""},
 		{"a group", "[profiles.work]\ntarget = \"both‸\"\n[groups.both]\nmembers = [\"smart\", \"openai/gpt-5.5\"]\n", "\"both\"", "**both** → `anthropic/claude-sonnet-5`, `openai/gpt-5.5`", ""},

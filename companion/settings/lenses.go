@@ -154,6 +154,8 @@ func (l *language) Links(_ context.Context, doc *lsp.Text, v *companion.View) []
 		case s.Pattern == "workspaces.*":
 			target, span = folder(n.Name), n.Key
 		case n.Value.End == n.Value.Start:
+		case s.Pattern == "accounts.*.provider" && p.out.Find(config.JoinPath("providers", p.word(n))) == nil:
+			target, tooltip = web(p.Load.Catalogue[p.word(n)].PolicySource), "Terms of "+p.word(n)
 		case s.Check == "url", s.Name == "policy_source":
 			target = web(p.word(n))
 		case s.Pattern == "trusted_folders.*", s.Pattern == "accounts.*.credentials_file":

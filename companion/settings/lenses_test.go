@@ -76,7 +76,7 @@ func TestActionsAreThoseOfTheTableAtTheCursor(t *testing.T) {
 func TestHintsSayWhereNamesLead(t *testing.T) {
 	text := `safe_target = "anthropic/claude-sonnet-5"
 [aliases]
-überall = "smart"
+"überall" = "smart"
 pinned = "openai:default/gpt-5.5"
 bare = "gpt-5.5"
 open = "sm
@@ -105,10 +105,10 @@ api_key_env = "OTHER"
 	}
 	whole := strings.Replace(text, "open = \"sm\n", "", 1)
 	want := []string{
-		`überall = "smart" → anthropic/claude-sonnet-5`,
+		`"überall" = "smart" → anthropic/claude-sonnet-5`,
 		`bare = "gpt-5.5" → openai/gpt-5.5`,
 		`members = ["überall" → anthropic/claude-sonnet-5`,
-		`target = "both" → anthropic/claude-sonnet-5, openai/gpt-5.5`,
+		`target = "both" → openai/gpt-5.5`,
 		`aliases = { smart = "openai/gpt-5.5", quick = "smart" → openai/gpt-5.5`,
 		`api_key_env = "OPENAI_API_KEY" set`,
 		`api_key_env = "OTHER" not set in the daemon`,

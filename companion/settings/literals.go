@@ -109,12 +109,14 @@ func (p *page) syntaxFixes(m mistake) []companion.Fix {
 	raw := p.source(n.Value)
 	switch {
 	case n.Kind == config.Header && n.Open && n.Name != "":
-		brackets := "]"
+		text := p.text[n.Whole.Start:n.Key.End] + "]"
 		if n.Array {
-			brackets = "]]"
+			text += "]"
 		}
-		text := strings.TrimRight(p.source(n.Whole), "]. \t")
-		return []companion.Fix{edit("Write "+text+brackets, n.Whole, text+brackets, true)}
+		if strings.Trim(p.text[n.Key.End:n.Whole.End], ". \t]") != "" {
+			return []companion.Fix{p.remove(n, false)}
+		}
+		return []companion.Fix{edit("Write "+text, n.Whole, text, true)}
 	case n.Kind == config.Header:
 		return p.mergeFixes(n)
 	case n.Equals == 0:
@@ -129,11 +131,12 @@ func (p *page) syntaxFixes(m mistake) []companion.Fix {
 		return []companion.Fix{p.remove(n, true)}
 	case strings.ContainsAny(raw[:1], `"'`):
 		if inner := raw[1:]; plainWord.MatchString(inner) {
-			return []companion.Fix{replace(n, raw+raw[:1], true), p.remove(n, false)}
+			return []companion.Fix{edit("Close the string", n.Value, raw+raw[:1], true), p.remove(n, false)}
 		}
 	case plainWord.MatchString(raw) && !strings.ContainsAny(raw[:1], "[{"):
+		// The title does not repeat what may be a key without its quotes.
 		if literal := p.corrected(n, s.Kind); literal != "" {
-			return []companion.Fix{replace(n, literal, true), p.remove(n, false)}
+			return []companion.Fix{edit("Write it as a "+s.Type, n.Value, literal, true), p.remove(n, false)}
 		}
 	}
 	return []companion.Fix{p.remove(n, false)}

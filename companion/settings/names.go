@@ -115,11 +115,7 @@ func (p *page) names(r ref) []string {
 // children are the names below a table, in the text and the user's file.
 func (p *page) children(table string) []string {
 	var out []string
-	outlines := []*config.Outline{p.out}
-	if p.workspace {
-		outlines = append(outlines, p.userFile())
-	}
-	for _, o := range outlines {
+	for _, o := range p.outlines() {
 		for i := range o.Nodes {
 			if n := &o.Nodes[i]; n.Table == table && n.Name != "" {
 				out = append(out, n.Name)
@@ -127,6 +123,14 @@ func (p *page) children(table string) []string {
 		}
 	}
 	return out
+}
+
+// outlines are that of the text, and that of the user's file behind a workspace's.
+func (p *page) outlines() []*config.Outline {
+	if p.workspace {
+		return []*config.Outline{p.out, p.userFile()}
+	}
+	return []*config.Outline{p.out}
 }
 
 // entry is an [[accounts]] table.
@@ -192,19 +196,12 @@ func (p *page) follow(name, profile string, seen map[string]bool) []string {
 		return nil
 	}
 	seen[name] = true
-	c := p.config()
-	if g, ok := c.Groups[name]; ok {
+	if members, ok := p.written(profile, name); ok {
 		var out []string
-		for _, m := range g.Members {
+		for _, m := range members {
 			out = append(out, p.follow(m, profile, seen)...)
 		}
 		return out
-	}
-	if to := c.Profiles[profile].Aliases[name]; to != "" {
-		return p.follow(to, profile, seen)
-	}
-	if to := c.Aliases[name]; to != "" {
-		return p.follow(to, profile, seen)
 	}
 	for _, a := range p.view.Aliases {
 		if a.Name == name {
@@ -221,6 +218,30 @@ func (p *page) follow(name, profile string, seen map[string]bool) []string {
 		return []string{t.Provider + "/" + t.Model}
 	}
 	return nil
+}
+
+// written is what a group or alias stands for, by the text or the user's file.
+func (p *page) written(profile, name string) (members []string, ok bool) {
+	for _, path := range []string{
+		config.JoinPath("groups", name) + ".members", config.JoinPath(config.JoinPath("profiles", profile)+".aliases", name), config.JoinPath("aliases", name),
+	} {
+		for _, o := range p.outlines() {
+			n := o.Find(path)
+			if n == nil || n.Equals == 0 {
+				continue
+			}
+			if !strings.HasSuffix(path, ".members") {
+				return []string{config.Unquote(o.Source(n.Value))}, true
+			}
+			for i := range o.Nodes {
+				if e := &o.Nodes[i]; e.Kind == config.Element && e.Table == path {
+					members = append(members, config.Unquote(o.Source(e.Value)))
+				}
+			}
+			return members, true
+		}
+	}
+	return nil, false
 }
 
 // model finds what the daemon knows of a target that names a model.

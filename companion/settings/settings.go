@@ -77,6 +77,11 @@ func (l *language) page(doc *lsp.Text, v *companion.View) *page {
 func (p *page) load() (*config.Loaded, error) {
 	o := p.Load
 	o.Texts = map[string][]byte{p.file: []byte(p.text)}
+	for file, text := range p.Load.Texts {
+		if file != p.file {
+			o.Texts[file] = text
+		}
+	}
 	if p.workspace {
 		o.Workspace = p.file
 	} else {

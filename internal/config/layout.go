@@ -104,7 +104,7 @@ func (l *layout) header() (path string, ok bool) {
 		l.nodes[node].Whole.End = l.pos + 1
 	}
 	n := &l.nodes[node]
-	n.Open = !bytes.HasSuffix(l.src[keyAt:n.Whole.End], closing(array))
+	n.Open = n.Whole.End == 0 || !bytes.HasSuffix(l.src[keyAt:n.Whole.End], closing(array))
 	n.Whole.End = max(n.Whole.End, len(bytes.TrimRight(l.src[:l.pos], " \t")))
 	l.sections = append(l.sections, section{path: path, array: array, start: start})
 	return path, ok && !n.Open

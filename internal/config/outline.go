@@ -172,12 +172,19 @@ func (l *layout) recover(start, known int) {
 	l.nodes = slices.DeleteFunc(l.nodes, func(n Node) bool { return n.Whole.Start >= end })
 	for i := known; i < len(l.nodes); i++ {
 		n := &l.nodes[i]
-		if n.Open && n.Value.End > n.Value.Start && n.Kind != Header && (l.src[n.Value.Start] == '[' || l.src[n.Value.Start] == '{') || n.Whole.End > last {
+		holds := n.Kind != Header && n.Value.End > n.Value.Start && (l.src[n.Value.Start] == '[' || l.src[n.Value.Start] == '{')
+		switch {
+		case i == known && (n.Kind == Header || n.Equals > 0):
+			n.Open = true
 			n.Whole.End = max(n.Whole.Start, last)
-			if n.Equals > 0 || n.Kind == Element {
-				n.Value.End = max(n.Value.Start, last)
-				n.Whole.End = n.Value.End
-			}
+		case n.Open && holds, n.Whole.End > last:
+			n.Whole.End = max(n.Whole.Start, last)
+		default:
+			continue
+		}
+		if n.Equals > 0 || n.Kind == Element {
+			n.Value.End = max(n.Value.Start, last)
+			n.Whole.End = n.Value.End
 		}
 	}
 }

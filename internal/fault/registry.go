@@ -83,6 +83,8 @@ const (
 	PortTaken        Code = "KP-DAEMON-002"
 	NotRunning       Code = "KP-DAEMON-003"
 	StartFailed      Code = "KP-DAEMON-004"
+	FilesExposed     Code = "KP-DAEMON-005"
+	FilesUnwritable  Code = "KP-DAEMON-006"
 	Usage            Code = "KP-CLI-001"
 	ModelDataRefused Code = "KP-CLI-002"
 	LedgerFailed     Code = "KP-USAGE-001"
@@ -174,6 +176,8 @@ var Entries = []Entry{
 	{PortTaken, Config, 409, "The port is taken", "Another program listens on KorProxy's port.", "Stop that program, or set another listen address."},
 	{NotRunning, NotFound, 503, "KorProxy is not running", "No daemon answers on this user's socket.", "Start it with 'korproxy up'."},
 	{StartFailed, Internal, 500, "KorProxy did not start", "The daemon ended before it was ready.", "Read the log named in the message."},
+	{FilesExposed, Config, 500, "Others can read KorProxy's files", "A file or folder with keys can be read by other users of this machine.", "Take the right away with the command 'korproxy doctor' prints."},
+	{FilesUnwritable, Config, 500, "KorProxy's folders cannot be written", "The state folder belongs to another user, is read-only, or its disk is full.", "Check the folder's owner and the space on its disk; KORPROXY_HOME names another folder."},
 	{"KP-CONFIG-001", Config, 400, "Config file not readable", "The config file, or one named with --config, is missing or cannot be read.", "Check the path with 'korproxy config path' and the file's permissions."},
 	{"KP-CONFIG-002", Config, 400, "Config is not valid TOML", "The text breaks the rules of TOML at the position named.", "Mend the line named; the last good config stays in use until then."},
 	{"KP-CONFIG-003", Config, 400, "Unknown config key", "The file sets a key KorProxy does not have; often it is a typing mistake or stands in the wrong table.", "Use the name suggested, or look it up in the config reference."},

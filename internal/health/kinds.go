@@ -50,6 +50,7 @@ var kinds = []kind{
 	{codes: []fault.Code{fault.UpstreamNetwork, fault.UpstreamTLS, fault.FirstByteTimeout, fault.UpstreamFailed}, severity: Warning, causes: append(slices.Clone(keyless), offline...), actions: []Action{runDoctor, showLog}},
 	{codes: []fault.Code{fault.LedgerFailed}, severity: Warning, actions: []Action{runDoctor, showLog}},
 	{codes: []fault.Code{fault.KeyMissing, fault.KeyUnknown}, severity: Error, person: true, actions: []Action{runDoctor, showLog}},
+	{codes: []fault.Code{fault.HostRefused, fault.OriginRefused}, severity: Warning, actions: []Action{showLog}},
 	{codes: []fault.Code{fault.StartFailed, fault.NotRunning, fault.InternalError, fault.Panicked}, severity: Error, actions: []Action{restart, showLog}},
 }
 

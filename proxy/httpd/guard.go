@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
@@ -96,20 +97,41 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request) *visitor {
 	set := s.Settings()
 	keys := takeKeys(r, v) // first of all, so that no refusal writes one into the log
 	if !hostAllowed(r.Host, set.AllowedHosts) {
-		s.refuse(w, r, fault.New(fault.HostRefused, "the host %q is not a name of this machine", r.Host))
+		s.turnAway(w, r, fault.New(fault.HostRefused, "the host %q is not a name of this machine", r.Host))
 		return nil
 	}
 	if foreignOrigin(r) {
-		s.refuse(w, r, fault.New(fault.OriginRefused, "requests from web pages are not served"))
+		s.turnAway(w, r, fault.New(fault.OriginRefused, "requests from web pages are not served"))
 		return nil
 	}
 	tidyPath(r)
 	if err := s.admit(r, v, keys, set.RequireKey); err != nil {
-		s.refuse(w, r, err)
+		s.turnAway(w, r, err)
 		return nil
 	}
 	s.enter()
 	return v
+}
+
+// turnAway refuses a request at the door. Its user hears of it: a tool with a wrong
+// key says little.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, err error) {
+	if s.Refused != nil {
+		s.Refused(fault.As(err).Code, callerName(r.UserAgent()))
+	}
+	s.refuse(w, r, err)
+}
+
+// callerName is the first word of a User-Agent without its version, as far as it is one.
+func callerName(agent string) string {
+	name, _, _ := strings.Cut(agent, "/")
+	name, _, _ = strings.Cut(name, " ")
+	if len(name) > 40 || strings.ContainsFunc(name, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_.", c)
+	}) {
+		return ""
+	}
+	return name
 }
 
 // hostAllowed holds for the loopback names and those the user listed.

@@ -57,6 +57,10 @@ type Options struct {
 	Build    string // see HeaderBuild
 	Log      *slog.Logger
 
+	// Refused hears of requests that were turned away at the door, with the name the
+	// caller gives itself; it returns at once. It may be nil.
+	Refused func(code fault.Code, caller string)
+
 	// Editor serves an editor's forwarder, Handover gives the listeners to a newer
 	// daemon; they return when the connection is done with. Either may be nil.
 	Editor   func(ctx context.Context, conn net.Conn)
