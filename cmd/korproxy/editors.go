@@ -35,5 +35,6 @@ func (d *daemon) languages() []companion.Language {
 	return []companion.Language{settings.New(settings.Options{
 		Load: d.gateway.manage.load, Read: os.ReadFile,
 		Current: func() *config.Loaded { return d.gateway.state.Load().config },
+		Target:  func(ctx context.Context, name string) string { return (&editorProxy{d}).Target(ctx, name, "") },
 	})}
 }

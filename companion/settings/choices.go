@@ -83,6 +83,23 @@ func (p *page) targets(path, typed string) []choice {
 		}
 		out = append(out, choice{m.ID, companion.ModelFacts(m), ""})
 	}
+	return append(out, p.listed()...)
+}
+
+// listed are the models of connected providers that the catalogue has and the
+// daemon has no list of yet.
+func (p *page) listed() []choice {
+	var out []choice
+	for _, k := range p.view.Providers {
+		if !k.Connected {
+			continue
+		}
+		for _, m := range p.Load.Catalogue[k.ID].Models {
+			if id := k.ID + "/" + m.ID; !strings.HasSuffix(id, "*") && p.model(id) == nil {
+				out = append(out, choice{word: id})
+			}
+		}
+	}
 	return out
 }
 

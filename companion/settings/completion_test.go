@@ -39,6 +39,8 @@ func TestCompletion(t *testing.T) {
 		{"accounts", "[profiles.work]\naccounts = [\"‸\"]\n[[accounts]]\nprovider = \"groq\"\nname = \"mine\"\n", "anthropic/work|openai/default|groq/mine", "", "", ""},
 		{"targets", "[groups.big]\nmembers = [\"‸\"]\n[aliases]\nreview = \"x\"\n", "fast|review|mixed|anthropic/claude-sonnet-5|openai/gpt-5.5", "big", "openai/gpt-5.5", "[groups.big]\nmembers = [\"openai/gpt-5.5\"]\n[aliases]\nreview = \"x\"\n"},
 		{"a part of a target", "[aliases]\nx = \"gpt‸\"\n", "openai/gpt-5.5", "fast|anthropic/claude-sonnet-5", "openai/gpt-5.5", "[aliases]\nx = \"openai/gpt-5.5\"\n"},
+		{"a model that is only listed", "[aliases]\nx = \"claude-h‸\"\n", "anthropic/claude-haiku", "anthropic/claude-*", "", ""},
+		{"a text of several lines", "[profiles.work]\ntarget = \"\"\"\nsm‸\"\"\"\n", "", "smart", "", ""},
 		{"a target of an account", "[aliases]\nx = \"anthropic:‸\"\n", "anthropic:work/claude-sonnet-5", "openai/gpt-5.5", "", ""},
 		{"safe mode knows no names", "safe_target = \"‸\"\n", "openai/gpt-5.5", "fast|mixed", "", ""},
 		{"variables", "[[accounts]]\nprovider = \"openai\"\napi_key_env = \"‸\"\n", "OPENAI_API_KEY", "", "", ""},

@@ -3,8 +3,6 @@ package settings
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,82 +187,4 @@ func capital(s string) string {
 		return string(unicode.ToUpper(r)) + s[n:]
 	}
 	return s
-}
-
-// conditions are the daemon's problems that have their place here, but for
-// those of the text itself, which may have been mended since it was saved.
-func (p *page) conditions() []companion.Diagnostic {
-	var out []companion.Diagnostic
-	for i := range p.view.Problems {
-		c := &p.view.Problems[i]
-		if c.Place.File != p.file || strings.HasPrefix(string(c.Code), "KP-CONFIG-") {
-			continue
-		}
-		at, ok := p.conditionAt(c)
-		if !ok {
-			continue
-		}
-		d := companion.Diagnostic{Span: companion.Span(at), Severity: c.Severity, Code: string(c.Code), Message: sentences(c.Text, c.Fix)}
-		for j, a := range c.Actions {
-			d.Fixes = append(d.Fixes, companion.Fix{
-				Title: a.Title, Command: &lsp.Command{Title: a.Title, Command: a.Command, Arguments: a.Args}, Preferred: j == 0,
-			})
-		}
-		if p.account(c.Subject) != nil {
-			d.Fixes = append(d.Fixes, command("Test "+c.Subject, lsp.CmdTest, c.Subject))
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-// conditionAt is the account a condition is about, or its key; ok is false when
-// the text has neither.
-func (p *page) conditionAt(c *health.Condition) (at config.Span, ok bool) {
-	key := c.Place.Key
-	for _, e := range p.accounts() {
-		if e.label == c.Subject {
-			key = e.path
-		}
-	}
-	n := p.out.Nearest(key)
-	if n == nil {
-		return config.Span{}, false
-	}
-	if provider := p.out.Find(n.Path + ".provider"); provider != nil && provider.Equals > 0 {
-		return provider.Value, true
-	}
-	if n.Kind == config.Header {
-		return n.Whole, true
-	}
-	return n.Key, true
-}
-
-// distrust tells of a workspace's file that is not read.
-func (p *page) distrust() (companion.Diagnostic, bool) {
-	if !p.workspace || !filepath.IsAbs(p.file) || p.Current == nil || p.Current() == nil {
-		return companion.Diagnostic{}, false
-	}
-	folder := filepath.Dir(p.file)
-	if _, ok := config.Trusted(&p.Current().Config, folder); ok {
-		return companion.Diagnostic{}, false
-	}
-	end := strings.IndexByte(p.text+"\n", '\n')
-	return companion.Diagnostic{
-		Span: companion.Span{End: len(strings.TrimRight(p.text[:end], "\r"))}, Severity: health.Warning,
-		Message: fmt.Sprintf("This file is not read: its folder is not trusted. Run 'korproxy workspace trust %s' in a terminal.", quoted(folder)),
-	}, true
-}
-
-// quoted is a path as a shell takes it.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t'\"$&()") {
-		return `"` + path + `"`
-	}
-	return path
-}
-
-// command is a fix that runs a command.
-func command(title, id string, args ...any) companion.Fix {
-	return companion.Fix{Title: title, Command: &lsp.Command{Title: title, Command: id, Arguments: args}}
 }

@@ -85,18 +85,9 @@ func (p *page) unknownFixes(m mistake) []companion.Fix {
 	if i := strings.LastIndexByte(name, '.'); i > 0 {
 		table, key = name[:i], name[i+1:]
 	}
-	eol := p.out.EOL()
-	line := key + " = " + p.source(m.node.Value) + eol
-	at, there := p.out.End(table)
-	if !there {
-		at, line = len(p.text), eol+"["+table+"]"+eol+line
-	}
-	if at > 0 && p.text[at-1] != '\n' {
-		line = eol + line
-	}
 	f := p.remove(m.node, true)
 	f.Title = "Move to [" + table + "]"
-	f.Edits = append(f.Edits, companion.Edit{Span: companion.Span{Start: at, End: at}, Text: line})
+	f.Edits = append(f.Edits, p.insertion(table, key, p.source(m.node.Value)))
 	return []companion.Fix{f}
 }
 
@@ -173,6 +164,12 @@ func (p *page) set(table, key, literal string) companion.Fix {
 	if n := p.out.Find(table + "." + key); n != nil && n.Equals > 0 {
 		return edit(title, n.Value, literal, false)
 	}
+	return companion.Fix{Title: title, Edits: []companion.Edit{p.insertion(table, key, literal)}}
+}
+
+// insertion puts a key behind the others of its table, which is made when it is
+// missing.
+func (p *page) insertion(table, key, literal string) companion.Edit {
 	eol := p.out.EOL()
 	line := key + " = " + literal + eol
 	at, there := p.out.End(table)
@@ -182,7 +179,7 @@ func (p *page) set(table, key, literal string) companion.Fix {
 	if at > 0 && p.text[at-1] != '\n' {
 		line = eol + line
 	}
-	return edit(title, config.Span{Start: at, End: at}, line, false)
+	return companion.Edit{Span: companion.Span{Start: at, End: at}, Text: line}
 }
 
 // rowFixes are for a provider or a way that lacks keys.

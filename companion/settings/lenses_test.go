@@ -8,6 +8,7 @@ import (
 
 	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/companion/lsp"
+	"github.com/korproxy/korproxy/internal/config"
 )
 
 const lensText = `# Größe
@@ -126,24 +127,25 @@ api_key_env = "OTHER"
 }
 
 func TestLinks(t *testing.T) {
-	text := `trusted_folders = ["/srv/code", "relative"]
+	text := `trusted_folders = ["~/code", "relative"]
 [workspaces]
-"/srv/läden" = "shop"
+"~/läden" = "shop"
 [providers.anthropic]
 base_url = "https://gateway.example/v1"
 [providers.openai]
 base_url = "https://user:geheim@a.example"
 [[accounts]]
 provider = "vertex"
-credentials_file = "/keys/a b.json"
+credentials_file = "~/a b.json"
 `
+	home := func(path string) string { return lsp.FileURI(config.ExpandHome(path)) }
 	var got []string
 	for _, k := range fixture(t, "").Links(t.Context(), document(userURI, text), view()) {
 		got = append(got, text[k.Start:k.End]+" "+k.Target)
 	}
 	want := []string{
-		`"/srv/code" file:///srv/code`, `"/srv/läden" file:///srv/l%C3%A4den`, `anthropic https://anthropic.com/terms`,
-		`"https://gateway.example/v1" https://gateway.example/v1`, `"/keys/a b.json" file:///keys/a%20b.json`,
+		`"~/code" ` + home("~/code"), `"~/läden" ` + home("~/läden"), `anthropic https://anthropic.com/terms`,
+		`"https://gateway.example/v1" https://gateway.example/v1`, `"vertex" https://vertex.example/terms`, `"~/a b.json" ` + home("~/a b.json"),
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))

@@ -4,6 +4,7 @@
 package settings
 
 import (
+	"context"
 	"strings"
 
 	"github.com/korproxy/korproxy/companion"
@@ -16,6 +17,8 @@ type Options struct {
 	Load    config.Options                    // how the daemon reads its configuration
 	Current func() *config.Loaded             // the one in use; nil is none
 	Read    func(file string) ([]byte, error) // a file as it is saved
+	// Target is where one of the built-in names leads, "" unknown.
+	Target func(ctx context.Context, name string) string
 }
 
 // New gives the language of KorProxy's settings.

@@ -26,7 +26,7 @@ base_url = "https://api.anthropic.com"
 key_env = ["ANTHROPIC_API_KEY"]
 policy = "Keys are for programs such as this one."
 policy_source = "https://anthropic.com/terms"
-models = [{ id = "claude-sonnet-5" }]
+models = [{ id = "claude-sonnet-5" }, { id = "claude-haiku" }, { id = "claude-*" }]
 
 [providers.openai]
 name = "OpenAI"
@@ -45,6 +45,7 @@ base_url = "https://api.groq.com/openai/v1"
 [providers.vertex]
 dialect = "gemini"
 base_url = "https://example.com"
+policy_source = "https://vertex.example/terms"
 [providers.vertex.connect.service-account]
 status = "supported"
 scopes = ["cloud"]
