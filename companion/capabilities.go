@@ -14,7 +14,7 @@ func Capabilities(c *lsp.Client, version string) lsp.InitializeResult {
 	}
 	caps := lsp.ServerCapabilities{
 		ServerCapabilities: protocol.ServerCapabilities{
-			TextDocumentSync:       &protocol.TextDocumentSyncOptions{OpenClose: true, Change: protocol.TextDocumentSyncKindIncremental},
+			TextDocumentSync:       &protocol.TextDocumentSyncOptions{OpenClose: true, Change: protocol.TextDocumentSyncKindIncremental, Save: &protocol.SaveOptions{}},
 			CompletionProvider:     &protocol.CompletionOptions{TriggerCharacters: []string{"\"", "/", "[", ".", " "}},
 			HoverProvider:          true,
 			DefinitionProvider:     true,

@@ -60,7 +60,7 @@ func (s *Session) doTest(ctx context.Context, args []json.RawMessage) (any, erro
 	s.host.tests[target] = all
 	s.host.mu.Unlock()
 	s.host.look()
-	s.refresh(s.client.Load(), s.host.seen(), []lsp.List{lsp.ListMenus})
+	s.refresh(s.client.Load(), s.seen(), []lsp.List{lsp.ListMenus})
 	kind := 3
 	if len(bad) > 0 {
 		kind = 1

@@ -11,6 +11,7 @@ import (
 
 func (s *Session) doStatus(context.Context, []json.RawMessage) (any, error) {
 	v, _ := s.host.current()
+	v = s.local(v)
 	status := statusOf(v, s.concerning(v.Problems))
 	client := s.client.Load()
 	if !client.KorProxy.Status {

@@ -116,7 +116,7 @@ func (s *Session) open(ctx context.Context, uri string, line int) error {
 }
 
 func (s *Session) doConfig(ctx context.Context, args []json.RawMessage) (any, error) {
-	file := s.host.seen().ConfigFile
+	file := s.seen().ConfigFile
 	if _, err := os.Stat(file); os.IsNotExist(err) {
 		if err := atomicfile.Write(file, nil, 0o600); err != nil {
 			return nil, fault.New(fault.InternalError, "the configuration cannot be made: %w", err)

@@ -15,13 +15,13 @@ func (s *Session) doSignIn(ctx context.Context, args []json.RawMessage) (any, er
 	provider, _ := text(args, 0)
 	way, _ := text(args, 1)
 	id, _, _ := strings.Cut(provider, "/")
-	i := slices.IndexFunc(s.host.seen().Providers, func(p Provider) bool { return p.ID == id })
+	i := slices.IndexFunc(s.seen().Providers, func(p Provider) bool { return p.ID == id })
 	switch {
 	case provider == "":
 		return s.doMenu(ctx, plain([]any{"signIn"}))
 	case i < 0:
 		return nil, fault.New(fault.UnknownProvider, "there is no provider %q", id)
-	case way == "" && len(s.host.seen().Providers[i].Ways) > 1:
+	case way == "" && len(s.seen().Providers[i].Ways) > 1:
 		return s.doMenu(ctx, plain([]any{"signIn:" + id}))
 	}
 	// A sign-in lasts minutes; editors give commands less.

@@ -175,7 +175,7 @@ func (f *Forwarder) lost(failures int, err error) {
 	f.forget()
 	if failures < giveUp {
 		f.tell(lsp.StatusParams{
-			State: lsp.Restarting, Text: "KorProxy", Severity: lsp.Warning, Icon: lsp.IconBusy,
+			State: lsp.Restarting, Text: "KorProxy · restarting", Severity: lsp.Warning, Icon: lsp.IconBusy,
 			Hover: "KorProxy is being started again.", Command: menuCommand("main"),
 		})
 		return

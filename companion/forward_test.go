@@ -73,6 +73,10 @@ func (p *fakeProxy) Chat(ctx context.Context, c *lsp.ChatParams, _ string, emit 
 	return &lsp.ChatResult{Model: c.Model, Stop: "stop"}, emit([]lsp.ChatPart{{Type: "text", Text: "hi"}})
 }
 
+func (p *fakeProxy) Within(_ context.Context, folder string) (string, string, bool) {
+	return "own", "openai/own", folder == "/p/own"
+}
+
 func (p *fakeProxy) CountTokens(_ context.Context, _, text string) (int64, error) {
 	return int64(len(text)), nil
 }

@@ -22,7 +22,7 @@ func (s *Session) menu(_ context.Context, params json.RawMessage) (any, error) {
 }
 
 func (s *Session) menuOf(id string) (*lsp.Menu, error) {
-	v := s.host.seen()
+	v := s.seen()
 	kind, what, _ := strings.Cut(id, ":")
 	var m *lsp.Menu
 	switch kind {
@@ -88,7 +88,7 @@ func mainMenu(v *View, problems []health.Condition) *lsp.Menu {
 		lsp.MenuItem{Label: "Log", Icon: lsp.IconLog, Command: run(lsp.CmdLogs)},
 		lsp.MenuItem{Label: "Doctor", Description: "find what is wrong", Icon: lsp.IconDoctor, Command: run(lsp.CmdDoctor)},
 		lsp.MenuItem{Label: "Safe mode", Description: safe, Icon: lsp.IconSafe, Checked: v.SafeMode, Command: run(lsp.CmdSafeMode, !v.SafeMode)},
-		lsp.MenuItem{Label: "Open configuration", Description: v.ConfigFile, Icon: lsp.IconConfig, Command: run(lsp.CmdConfig)},
+		lsp.MenuItem{Label: "Open configuration", Description: tilde(v.ConfigFile), Icon: lsp.IconConfig, Command: run(lsp.CmdConfig)},
 		lsp.MenuItem{Label: "Restart KorProxy", Description: v.Version, Icon: lsp.IconRestart, Command: run(lsp.CmdRestart)},
 	)
 	return m

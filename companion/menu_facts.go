@@ -2,6 +2,8 @@ package companion
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -81,4 +83,13 @@ func signInMenu(v *View, provider string) *lsp.Menu {
 		m.Items = append(m.Items, item)
 	}
 	return m
+}
+
+// tilde shortens a path below the user's home, as people write it.
+func tilde(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, ok := strings.CutPrefix(path, home+string(os.PathSeparator)); err == nil && ok && home != "" {
+		return filepath.Join("~", rest)
+	}
+	return path
 }

@@ -171,13 +171,16 @@ func (s *Session) noted(method string, params json.RawMessage) {
 		s.cancelled(params)
 	case "initialized":
 		s.host.Changed()
-		s.work.Go(func() { s.show(s.host.seen(), nil) })
+		s.work.Go(func() { s.show(s.seen(), nil) })
 	case "exit":
 		s.conn.Close()
 	case "textDocument/didOpen", "textDocument/didChange", "textDocument/didClose":
 		s.edited(method, params)
+	case "textDocument/didSave":
+		s.host.Changed() // a folder's file may say something else now
 	case "workspace/didChangeWorkspaceFolders":
 		s.moved(params)
+		s.host.Changed()
 	}
 }
 

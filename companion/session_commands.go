@@ -171,7 +171,7 @@ func (s *Session) changed(err error) error {
 }
 
 func (s *Session) doSafeMode(ctx context.Context, args []json.RawMessage) (any, error) {
-	on := !s.host.seen().SafeMode
+	on := !s.seen().SafeMode
 	if len(args) > 0 && json.Unmarshal(args[0], &on) != nil {
 		return nil, bad(fmt.Errorf("safe mode is true or false"))
 	}

@@ -98,7 +98,7 @@ func (s *Session) diagnostic(ctx context.Context, params json.RawMessage) (any, 
 		return report, nil
 	}
 	if l := s.host.language(doc.URI); l != nil {
-		report.Items = s.diagnostics(ctx, l, doc, s.host.seen())
+		report.Items = s.diagnostics(ctx, l, doc, s.seen())
 	}
 	return report, nil
 }

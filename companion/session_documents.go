@@ -54,7 +54,7 @@ func (s *Session) edited(method string, params json.RawMessage) {
 	}
 	if !client.Pull {
 		doc := docs[uri]
-		s.work.Go(func() { s.push(s.ctx, doc, s.host.seen()) })
+		s.work.Go(func() { s.push(s.ctx, doc, s.seen()) })
 	}
 }
 
@@ -103,7 +103,7 @@ func (s *Session) hover(ctx context.Context, params json.RawMessage) (any, error
 	if err != nil || l == nil {
 		return nil, err
 	}
-	h := l.Hover(ctx, doc, at.Start, s.host.seen())
+	h := l.Hover(ctx, doc, at.Start, s.seen())
 	if h == nil {
 		return nil, nil
 	}
@@ -118,7 +118,7 @@ func (s *Session) completion(ctx context.Context, params json.RawMessage) (any, 
 		return items, err
 	}
 	enc := s.client.Load().Encoding
-	for _, c := range l.Completion(ctx, doc, at.Start, s.host.seen()) {
+	for _, c := range l.Completion(ctx, doc, at.Start, s.seen()) {
 		item := protocol.CompletionItem{
 			Label: c.Label, Kind: protocol.CompletionItemKind(c.Kind), Detail: c.Detail, SortText: c.Sort, FilterText: doc.Content[c.Edit.Start:at.Start],
 			TextEdit: &protocol.TextEdit{Range: doc.Range(c.Edit.Start, c.Edit.End, enc), NewText: c.Edit.Text},
@@ -138,7 +138,7 @@ func (s *Session) definition(ctx context.Context, params json.RawMessage) (any, 
 	if err != nil || l == nil {
 		return places, err
 	}
-	for _, p := range l.Definition(ctx, doc, at.Start, s.host.seen()) {
+	for _, p := range l.Definition(ctx, doc, at.Start, s.seen()) {
 		target := doc
 		if p.URI != "" && p.URI != doc.URI {
 			if target = s.text(ctx, p.URI); target == nil {
@@ -158,7 +158,7 @@ func (s *Session) codeAction(ctx context.Context, params json.RawMessage) (any, 
 	if err != nil || l == nil {
 		return actions, err
 	}
-	v := s.host.seen()
+	v := s.seen()
 	for _, d := range l.Diagnostics(ctx, doc, v) {
 		if d.Start > at.End || d.End < at.Start {
 			continue
@@ -198,7 +198,7 @@ func (s *Session) codeLens(ctx context.Context, params json.RawMessage) (any, er
 	if err != nil || l == nil {
 		return lenses, err
 	}
-	for _, n := range l.Lenses(ctx, doc, s.host.seen()) {
+	for _, n := range l.Lenses(ctx, doc, s.seen()) {
 		lenses = append(lenses, protocol.CodeLens{
 			Range: doc.Range(n.Start, n.End, s.client.Load().Encoding), Command: wireCommand(s.host.tested(&n.Command)),
 		})
@@ -212,7 +212,7 @@ func (s *Session) inlayHint(ctx context.Context, params json.RawMessage) (any, e
 	if err != nil || l == nil {
 		return hints, err
 	}
-	for _, h := range l.Hints(ctx, doc, at, s.host.seen()) {
+	for _, h := range l.Hints(ctx, doc, at, s.seen()) {
 		hint := lsp.InlayHint{Position: doc.Position(h.At, s.client.Load().Encoding), Label: h.Label, PaddingLeft: true}
 		if h.Markdown != "" {
 			hint.Tooltip = &protocol.MarkupContent{Kind: protocol.Markdown, Value: h.Markdown}
@@ -228,7 +228,7 @@ func (s *Session) documentLink(ctx context.Context, params json.RawMessage) (any
 	if err != nil || l == nil {
 		return links, err
 	}
-	for _, k := range l.Links(ctx, doc, s.host.seen()) {
+	for _, k := range l.Links(ctx, doc, s.seen()) {
 		links = append(links, protocol.DocumentLink{
 			Range: doc.Range(k.Start, k.End, s.client.Load().Encoding), Target: protocol.DocumentURI(k.Target), Tooltip: k.Tooltip,
 		})

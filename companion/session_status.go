@@ -18,12 +18,31 @@ type saidKey struct {
 	subject string
 }
 
+// seen is the last view that was shown, as it is for this editor.
+func (s *Session) seen() *View { return s.local(s.host.seen()) }
+
+// local is a view as it is for requests from the editor's folder.
+func (s *Session) local(v *View) *View {
+	folder := s.workspace()
+	if folder == "" {
+		return v
+	}
+	profile, model, ok := s.host.Proxy.Within(s.ctx, folder)
+	if !ok {
+		return v
+	}
+	own := *v
+	own.Profile, own.Model, own.ProfileBy = profile, model, "workspace"
+	return &own
+}
+
 // show brings the editor up to date with a view.
 func (s *Session) show(v *View, lists []lsp.List) {
 	client := s.client.Load()
 	if client == nil {
 		return
 	}
+	v = s.local(v)
 	problems := s.concerning(v.Problems)
 	status := statusOf(v, problems)
 	s.mu.Lock()

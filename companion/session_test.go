@@ -379,3 +379,20 @@ func TestAnErrorOfACommandCarriesItsCode(t *testing.T) {
 	e.AwaitFrom(mark, "nothing but the end", func(m companiontest.Message) bool { return m.Method == "" })
 	e.Leave()
 }
+
+// An editor shows what holds for its folder.
+func TestAFolderHasAWordOfItsOwn(t *testing.T) {
+	o := newOffice(t)
+	own, _ := o.editor()
+	other, _ := o.editor()
+	own.Initialize(companiontest.VSCode(), "/p/own")
+	other.Initialize(companiontest.VSCode(), "/p/other")
+	if s := own.Status(0, lsp.Ready); s.Text != "own · own" {
+		t.Errorf("the status is %q", s.Text)
+	}
+	if s := other.Status(0, lsp.Ready); s.Text != "KorProxy · gpt" {
+		t.Errorf("the status elsewhere is %q", s.Text)
+	}
+	own.Leave()
+	other.Leave()
+}

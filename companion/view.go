@@ -113,6 +113,9 @@ type Proxy interface {
 	// leaves that to KorProxy.
 	UseAccount(ctx context.Context, provider, name string) error
 	SetSafeMode(ctx context.Context, on bool) error
+	// Within is the profile and the model of requests from a folder that has a word
+	// of its own on them; ok is that it has.
+	Within(ctx context.Context, folder string) (profile, model string, ok bool)
 	// Target is where a name of a model leads with the profile in use.
 	Target(ctx context.Context, model, workspace string) string
 	// Chat asks a model. emit takes the parts of the answer as they come.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"strings"
@@ -27,6 +28,19 @@ func (p *editorProxy) UseProfile(ctx context.Context, name string) error {
 // SetSafeMode implements companion.Proxy.
 func (p *editorProxy) SetSafeMode(ctx context.Context, on bool) error {
 	return p.d.gateway.SetSafeMode(ctx, on)
+}
+
+// Within implements companion.Proxy.
+func (p *editorProxy) Within(ctx context.Context, folder string) (profile, model string, ok bool) {
+	g := p.d.gateway
+	s, err := g.within(folder)
+	if err != nil || s == g.state.Load() {
+		return "", "", false
+	}
+	if on, _ := g.safeMode(); on {
+		return "", "", false
+	}
+	return cmp.Or(s.profile, g.activeProfile(&s.config.Config)), p.Target(ctx, "auto", folder), true
 }
 
 // Target implements companion.Proxy.

@@ -46,11 +46,21 @@ func WriteTypeScript(w io.Writer) error {
 	for _, v := range spoken {
 		t.declare(reflect.TypeOf(v))
 	}
+	t.statuses()
 	if t.err != nil {
 		return t.err
 	}
 	_, err := w.Write(t.out.Bytes())
 	return err
+}
+
+// statuses writes what a client shows while no server can tell it anything.
+func (t *typescript) statuses() {
+	t.out.WriteString("\n// What is shown while nothing can be heard from KorProxy.\nexport const statuses = {\n")
+	for _, s := range clientStatuses {
+		fmt.Fprintf(&t.out, "  %s: {\n    state: '%s',\n    text: '%s',\n    severity: '%s',\n    icon: '%s',\n    hover: '%s',\n  },\n", s.name, s.State, s.Text, s.Severity, s.Icon, s.Hover)
+	}
+	t.out.WriteString("} as const;\n")
 }
 
 type typescript struct {

@@ -229,3 +229,42 @@ export interface DoctorResult {
   deep: boolean;
   checks: DoctorCheck[];
 }
+
+// What is shown while nothing can be heard from KorProxy.
+export const statuses = {
+  starting: {
+    state: 'starting',
+    text: 'KorProxy',
+    severity: 'info',
+    icon: 'busy',
+    hover: 'KorProxy is starting.',
+  },
+  restarting: {
+    state: 'restarting',
+    text: 'KorProxy restarting',
+    severity: 'error',
+    icon: 'busy',
+    hover: 'The connection to KorProxy was lost. It is being started again.',
+  },
+  failed: {
+    state: 'failed',
+    text: 'KorProxy failed',
+    severity: 'error',
+    icon: 'error',
+    hover: 'KorProxy keeps ending right after its start. It is tried again from time to time. Run `korproxy doctor` in a terminal to see why.',
+  },
+  missing: {
+    state: 'failed',
+    text: 'KorProxy missing',
+    severity: 'error',
+    icon: 'error',
+    hover: 'The korproxy program was not found. Install it, put it on PATH, or set its path.',
+  },
+  stopped: {
+    state: 'stopped',
+    text: 'KorProxy stopped',
+    severity: 'info',
+    icon: 'off',
+    hover: 'The editor is not connected to KorProxy.',
+  },
+} as const;

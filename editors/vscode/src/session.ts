@@ -79,12 +79,11 @@ export class Session {
 
   private async start(): Promise<Client> {
     const settings = workspace.getConfiguration('korproxy');
-    const { properties } = this.context.extension.packageJSON.contributes.configuration;
     const program = findProgram(settings.get('path', ''), this.context.extensionPath);
     this.status.alone(this.failures ? 'restarting' : 'starting');
     if (!program) {
       const command = { title: '', command: 'workbench.action.openSettings', arguments: ['korproxy.path'] };
-      this.status.alone('failed', properties['korproxy.path'].description, command);
+      this.status.alone('missing', '', command);
       throw new Disconnected();
     }
     const client = this.make(program, settings.get('home', ''));

@@ -1,5 +1,5 @@
 import { MarkdownString, StatusBarAlignment, ThemeColor, window } from 'vscode';
-import { commands, type Icon, type State, type StatusParams } from './protocol';
+import { commands, type Icon, type StatusParams, statuses } from './protocol';
 
 // icons are the pictures VS Code has for those the protocol names.
 export const icons: Record<Icon, string> = {
@@ -46,10 +46,9 @@ export class Status {
 
   // alone shows the state of the connection itself; detail is what the program
   // said at its end.
-  alone(state: State, detail = '', command: StatusParams['command'] = { title: '', command: commands.restart }): void {
-    const severity = state === 'starting' ? 'info' : 'error';
-    const icon = state === 'failed' ? 'error' : 'busy';
-    this.show({ state, text: `KorProxy: ${state}`, severity, icon, hover: '', command });
-    this.item.tooltip = [`KorProxy: ${state}`, detail].join('\n');
+  alone(name: keyof typeof statuses, detail = '', command: StatusParams['command'] = { title: '', command: commands.restart }): void {
+    const status = statuses[name];
+    this.show({ ...status, command });
+    this.item.tooltip = [status.hover, detail].join('\n').trim();
   }
 }

@@ -9,7 +9,7 @@ import { startProvider } from './provider.mjs'
 
 const { RUN, VSIX, CODE_SERVER, CHROMIUM, KORPROXY_SHOTS } = process.env
 const at = (...names) => path.join(RUN, ...names)
-for (const dir of ['kp', 'work', 'ud/User', 'ud/Machine', 'home']) fs.mkdirSync(at(dir), { recursive: true })
+for (const dir of ['home/.korproxy', 'work', 'ud/User', 'ud/Machine', 'home']) fs.mkdirSync(at(dir), { recursive: true })
 
 let passed = 0
 let page
@@ -47,7 +47,7 @@ const freePort = () =>
   })
 const provider = await startProvider()
 fs.writeFileSync(
-  at('kp/korproxy.toml'),
+  at('home/.korproxy/korproxy.toml'),
   `listen = "127.0.0.1:${await freePort()}"
 profile = "home"
 trusted_folders = ["${at('work')}"]
@@ -77,7 +77,7 @@ target = "lab/oak-1"
 const env = {
   ...process.env,
   HOME: at('home'),
-  KORPROXY_HOME: at('kp'),
+  KORPROXY_HOME: at('home/.korproxy'),
   KORPROXY_KEYRING: 'off',
   LAB_KEY: 'sk-lab',
   PROBE_OUT: at('probe.json'),
@@ -128,7 +128,7 @@ const itemSays = (text, ms = 10000) => item().filter({ hasText: text }).waitFor(
 // there for a moment only, and then what it said before.
 async function heals() {
   const said = () => page.evaluate(() => window.said)
-  await until('the item says restarting', async () => (await said()).some((t) => /^KorProxy(: restarting)?$/.test(t)))
+  await until('the item says restarting', async () => (await said()).some((t) => /restarting/.test(t)))
   await until('the item is as before', async () => (await said()).at(-1).includes('oak-1'))
 }
 const watchItem = () =>
@@ -306,7 +306,7 @@ try {
 
   await check('a program that is not there is told of', async () => {
     await setMachine({ 'korproxy.path': '/nowhere/korproxy' })
-    await itemSays('failed')
+    await itemSays('missing')
     await page.locator('[id="korproxy.korproxy.status"].error-kind').waitFor()
     await setMachine({})
     await itemSays('oak-1')
