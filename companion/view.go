@@ -13,6 +13,7 @@ type View struct {
 	Version, Address string
 	PID              int
 	ConfigFile       string
+	Revision         int64 // of the configuration in use: documents are looked at again when it changes
 	LogFile          string
 	Stopping         bool
 	Sandbox          bool // no account: the built-in provider answers

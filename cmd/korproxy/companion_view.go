@@ -21,7 +21,7 @@ func (p *editorProxy) View(ctx context.Context) *companion.View {
 	rows := accountRows(ctx, s, g.keys, g.health)
 	g.reportHealth(rows)
 	v := &companion.View{
-		Version: Version(), PID: os.Getpid(), ConfigFile: g.paths.ConfigFile, LogFile: g.paths.LogFile, Sandbox: !s.connected,
+		Version: Version(), PID: os.Getpid(), ConfigFile: g.paths.ConfigFile, Revision: s.revision, LogFile: g.paths.LogFile, Sandbox: !s.connected,
 	}
 	if a := g.address.Load(); a != nil {
 		v.Address = *a

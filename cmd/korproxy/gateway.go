@@ -60,8 +60,9 @@ type gateway struct {
 		Failing() []health.Condition
 	}
 
-	state   atomic.Pointer[snapshot]
-	address atomic.Pointer[string]
+	revision atomic.Int64 // counts configurations
+	state    atomic.Pointer[snapshot]
+	address  atomic.Pointer[string]
 	// distress is why the daemon started on the last good configuration, nil when
 	// it did not: safe mode is on then.
 	distress atomic.Pointer[string]
@@ -72,6 +73,7 @@ type gateway struct {
 
 // snapshot is everything that follows from one configuration.
 type snapshot struct {
+	revision  int64
 	config    *config.Loaded
 	providers map[string]*proxy.Provider
 	accounts  []proxy.Account
@@ -101,6 +103,7 @@ func (g *gateway) use(c *config.Loaded) {
 	s := newSnapshot(c, g.keys, g.manage.runtime.get(g.paths, g.log).Accounts)
 	s.inform(g.facts)
 	s.compile(g.lists)
+	s.revision = g.revision.Add(1)
 	g.state.Store(s)
 	g.health.Keep(s.accounts)
 	g.changed()

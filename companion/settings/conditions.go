@@ -42,6 +42,9 @@ func (p *page) conditions() []companion.Diagnostic {
 // the text has neither.
 func (p *page) conditionAt(c *health.Condition) (at config.Span, ok bool) {
 	key := c.Place.Key
+	if strings.HasPrefix(key, "accounts[") {
+		key = "" // its number was another before the text was changed
+	}
 	for _, e := range p.accounts() {
 		if e.label == c.Subject {
 			key = e.path

@@ -113,48 +113,13 @@ func (p *page) badElement(m mistake) *config.Node {
 	return nil
 }
 
-// syntaxAt is where the text is no TOML. The parser says where it gave up.
-func (p *page) syntaxAt(k config.Problem) (*config.Node, config.Span) {
-	start := 0
-	for range k.Line - 1 {
-		i := strings.IndexByte(p.text[start:], '\n')
-		if i < 0 {
-			break
-		}
-		start += i + 1
-	}
-	end := len(p.text)
-	if i := strings.IndexByte(p.text[start:], '\n'); i >= 0 {
-		end = start + i
-	}
-	end = start + len(strings.TrimRight(p.text[start:end], " \t\r"))
-	var node *config.Node
-	for i := range p.out.Nodes {
-		n := &p.out.Nodes[i]
-		if n.Depth > 0 || n.Kind == config.Word || n.Whole.Start > end {
-			continue
-		}
-		if broken(n) { // what comes of it may be told of a later line
-			return n, n.Whole
-		}
-		if n.Whole.End >= start {
-			node = n
-		}
-	}
-	if node != nil && node.Whole.Start >= start {
-		return node, node.Whole
-	}
-	start += len(p.text[start:end]) - len(strings.TrimLeft(p.text[start:end], " \t"))
-	return node, config.Span{Start: start, End: end}
-}
-
-// broken says whether a statement is not complete.
-func broken(n *config.Node) bool { return n.Open || n.Kind == config.Pair && n.Equals == 0 }
-
 // message says what is wrong and what can be done.
 func (p *page) message(m mistake) string {
+	if m.Code == "KP-CONFIG-002" {
+		return p.syntaxMessage(m)
+	}
 	text := m.Message
-	if m.node != nil && !m.exact && m.Key != m.node.Path && m.Code != "KP-CONFIG-002" {
+	if m.node != nil && !m.exact && m.Key != m.node.Path {
 		parts := config.SplitPath(m.Key)
 		text = strconv.Quote(parts[len(parts)-1]) + ": " + text
 	}

@@ -12,17 +12,17 @@ import (
 // mistakes are texts with one mistake, marked, with a part of what is said and
 // the text after the first fix.
 var mistakes = []struct{ name, code, text, says, fixed string }{
-	{"an unquoted word", "KP-CONFIG-002", "[log]\n«level = debug»\nformat = \"text\"\n", "", "[log]\nlevel = \"debug\"\nformat = \"text\"\n"},
-	{"a string that is not closed", "KP-CONFIG-002", "«profile = \"work»\n[profiles.work]\n", "", "profile = \"work\"\n[profiles.work]\n"},
-	{"a capital truth", "KP-CONFIG-002", "«strict = True» # ö\n", "", "strict = true # ö\n"},
-	{"no value", "KP-CONFIG-002", "[limits]\n«drain_timeout =»\n", "", "[limits]\ndrain_timeout = \"30s\"\n"},
-	{"a switch without a value", "KP-CONFIG-002", "«strict»\n", "", "strict = true\n"},
+	{"an unquoted word", "KP-CONFIG-002", "[log]\n«level = debug»\nformat = \"text\"\n", "Strings need quotes", "[log]\nlevel = \"debug\"\nformat = \"text\"\n"},
+	{"a string that is not closed", "KP-CONFIG-002", "«profile = \"work»\n[profiles.work]\n", "The string is not closed", "profile = \"work\"\n[profiles.work]\n"},
+	{"a capital truth", "KP-CONFIG-002", "«strict = True» # ö\n", "no value", "strict = true # ö\n"},
+	{"no value", "KP-CONFIG-002", "[limits]\n«drain_timeout =»\n", "behind the =", "[limits]\ndrain_timeout = \"30s\"\n"},
+	{"a switch without a value", "KP-CONFIG-002", "«strict»\n", "key = value", "strict = true\n"},
 	{"a key alone", "KP-CONFIG-002", "strict = true\n«listen»\n[log]\n", "", "strict = true\n[log]\n"},
-	{"a header that is not closed", "KP-CONFIG-002", "«[log»\nlevel = \"info\"\n", "", "[log]\nlevel = \"info\"\n"},
+	{"a header that is not closed", "KP-CONFIG-002", "«[log»\nlevel = \"info\"\n", "not complete", "[log]\nlevel = \"info\"\n"},
 	{"half a list header", "KP-CONFIG-002", "«[[accounts]»\nprovider = \"openai\"\n", "", "[[accounts]]\nprovider = \"openai\"\n"},
-	{"a key twice", "KP-CONFIG-002", "strict = true\n«strict = false»\n", "", "strict = true\n"},
-	{"a table twice", "KP-CONFIG-002", "[log]\nlevel = \"info\"\n\n[limits]\n\n«[log]»\nformat = \"json\"\n", "", "[log]\nlevel = \"info\"\nformat = \"json\"\n\n[limits]\n\n"},
-	{"a list that is not closed", "KP-CONFIG-002", "«trusted_folders = [\"~/a\",\n  \"~/b\"»\n[log]\nlevel = \"info\"\n", "", "[log]\nlevel = \"info\"\n"},
+	{"a key twice", "KP-CONFIG-002", "strict = true\n«strict = false»\n", "first in line 1", "strict = true\n"},
+	{"a table twice", "KP-CONFIG-002", "[log]\nlevel = \"info\"\n\n[limits]\n\n«[log]»\nformat = \"json\"\n", "first in line 1", "[log]\nlevel = \"info\"\nformat = \"json\"\n\n[limits]\n\n"},
+	{"a list that is not closed", "KP-CONFIG-002", "«trusted_folders = [\"~/a\",\n  \"~/b\"»\n[log]\nlevel = \"info\"\n", "The list is not closed", "[log]\nlevel = \"info\"\n"},
 
 	{"an unknown key", "KP-CONFIG-003", "«strct» = true\n", "Unknown key. Did you mean \"strict\"?", "strict = true\n"},
 	{"an unknown key of a list", "KP-CONFIG-003", "[[accounts]]\nprovider = \"openai\"\n«\"defualt\"» = true\n", "", "[[accounts]]\nprovider = \"openai\"\ndefault = true\n"},
@@ -123,6 +123,25 @@ func TestEveryMistakeIsShownAtItsPlaceAndMended(t *testing.T) {
 	}
 }
 
+func TestFixesKeepTheLineEnds(t *testing.T) {
+	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+	for _, c := range mistakes {
+		text, span := marked(t, crlf(c.text))
+		for _, d := range fixture(t, "").Diagnostics(t.Context(), document(userURI, text), &companion.View{}) {
+			if d.Code != c.code || d.Span != span {
+				continue
+			}
+			if got := apply(text, d.Fixes[0].Edits); c.fixed != "" && got != crlf(c.fixed) {
+				t.Errorf("%s: %s gives\n%q", c.name, d.Fixes[0].Title, got)
+			}
+			span.Start = -1
+		}
+		if span.Start >= 0 {
+			t.Errorf("%s is not found", c.name)
+		}
+	}
+}
+
 func TestAWorkspaceMaySetOnlySome(t *testing.T) {
 	l := fixture(t, "trusted_folders = [\"/home/me/src\"]\n[profiles.work]\n")
 	text, span := marked(t, "profile = \"work\"\n«listen» = \"127.0.0.1:1\"\n")
@@ -148,9 +167,17 @@ func TestAFileThatIsNotReadSaysSo(t *testing.T) {
 	if len(list) != 1 || !strings.Contains(list[0].Message, "korproxy workspace trust") || !strings.Contains(list[0].Message, dir) {
 		t.Errorf("got %+v", list)
 	}
-	// A mistake of the user's own file is not shown in the workspace's.
-	if list = fixture(t, "").Diagnostics(t.Context(), document(userURI, "strict = true\n"), &companion.View{}); len(list) != 0 {
-		t.Errorf("got %+v", list)
+}
+
+func TestMistakesOfOtherFilesAreNotShown(t *testing.T) {
+	l := fixture(t, "").(*language)
+	l.Load.Env = []string{"KORPROXY_LOG_LEVEL=nothing"}
+	l.Load.Texts = map[string][]byte{fileOf(userURI): []byte("strct = true\n[aliases]\nx = \"y\"\n")}
+	l.Current = nil
+	for _, uri := range []string{workspaceURI, "file:///home/me/other/korproxy.toml"} {
+		if list := l.Diagnostics(t.Context(), document(uri, "strict = true\n"), &companion.View{}); len(list) != 0 {
+			t.Errorf("%s has %+v", uri, list)
+		}
 	}
 }
 
@@ -168,7 +195,7 @@ func TestASecretIsTakenOutAndAskedFor(t *testing.T) {
 
 func TestWhatIsWrongWithAnAccountIsShownAtIt(t *testing.T) {
 	// The place is where the account stood in the file as it was read.
-	text, span := marked(t, "strict = true\n\n[[accounts]]\nname = \"default\"\nprovider = «\"openai\"»\n")
+	text, span := marked(t, "[[accounts]]\nprovider = \"groq\"\n\n[[accounts]]\nname = \"default\"\nprovider = «\"openai\"»\n")
 	list := fixture(t, "").Diagnostics(t.Context(), document(userURI, text), view())
 	if len(list) != 1 || list[0].Span != span || list[0].Severity != health.Error || list[0].Message != "openai/default is signed-out. Sign in again." {
 		t.Fatalf("got %+v", list)
@@ -176,7 +203,7 @@ func TestWhatIsWrongWithAnAccountIsShownAtIt(t *testing.T) {
 	if f := list[0].Fixes[0]; f.Command == nil || f.Command.Command != lsp.CmdSignIn || f.Command.Arguments[0] != "openai/default" {
 		t.Errorf("the first fix is %+v", f)
 	}
-	if list := fixture(t, "").Diagnostics(t.Context(), document(userURI, "strict = true\n"), view()); len(list) != 0 {
+	if list := fixture(t, "").Diagnostics(t.Context(), document(userURI, "[[accounts]]\nprovider = \"groq\"\n"), view()); len(list) != 0 {
 		t.Errorf("the problem of an account that is not in the file is shown: %+v", list)
 	}
 	v := view()

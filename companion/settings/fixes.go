@@ -2,6 +2,8 @@ package settings
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/korproxy/korproxy/companion"
@@ -104,7 +106,10 @@ func (p *page) wordFixes(m mistake) []companion.Fix {
 		return nil
 	}
 	words := m.setting.Enum
-	if len(words) == 0 && (m.Code == "KP-CONFIG-009" || m.Code == "KP-CONFIG-017") {
+	if m.setting.Pattern == "accounts.*.connect" {
+		words = p.ways(p.value(config.ParentPath(m.Key) + ".provider"))
+	}
+	if len(words) == 0 && valueRef(m.setting) != targetRef && (m.Code == "KP-CONFIG-009" || m.Code == "KP-CONFIG-017") {
 		if words = p.names(valueRef(m.setting)); len(words) > maxWords {
 			words = nil
 		}
@@ -114,12 +119,18 @@ func (p *page) wordFixes(m mistake) []companion.Fix {
 		near = p.whole(m, near)
 		out = append(out, replace(m.node, p.literal(m.node, near), true))
 	}
+	taken := p.siblings(m.node.Path)
 	for _, w := range words {
-		if w != near {
+		if w != near && !slices.Contains(taken, w) {
 			out = append(out, replace(m.node, p.literal(m.node, w), false))
 		}
 	}
 	return out
+}
+
+// ways are those to connect a provider.
+func (p *page) ways(provider string) []string {
+	return append([]string{"key"}, slices.Sorted(maps.Keys(p.config().Rows(p.Load.Catalogue)[provider].Connect))...)
 }
 
 // whole is a suggestion for a part of a value as the whole value.

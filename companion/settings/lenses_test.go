@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -208,5 +209,27 @@ func TestDefinitionsOfAWorkspaceAreInTheUsersFile(t *testing.T) {
 	list = fixture(t, saved).Definition(t.Context(), doc, strings.Index(text, "groq"), view())
 	if len(list) != 1 || list[0].URI == "" || saved[list[0].Start:list[0].End] != "[[accounts]]" {
 		t.Errorf("got %+v", list)
+	}
+}
+
+func TestBuiltInNamesLeadWhereTheDaemonSays(t *testing.T) {
+	l := fixture(t, "").(*language)
+	l.Target = func(_ context.Context, name string) string { return "groq/" + name }
+	v := view()
+	v.Aliases = nil
+	text := "[aliases]\na = \"fast\"\nb = \"auto\"\nfast = \"openai/gpt-5.5\"\n"
+	label := func() string {
+		out := ""
+		for _, h := range l.Hints(t.Context(), document(userURI, text), companion.Span{End: len(text)}, v) {
+			out += h.Label + " "
+		}
+		return out
+	}
+	if got := label(); got != "→ openai/gpt-5.5 → anthropic/claude-sonnet-5 " {
+		t.Errorf("got %s", got)
+	}
+	text = "[aliases]\na = \"fast\"\n"
+	if got := label(); got != "→ groq/fast " {
+		t.Errorf("got %s", got)
 	}
 }

@@ -49,6 +49,10 @@ func (p *page) values(path string, at config.Span, cursor int) []companion.Compl
 		for _, w := range []string{"true", "false"} {
 			offer(w, w, mark(s.Default == w, "default"), "")
 		}
+	case s.Pattern == "accounts.*.connect":
+		for _, w := range p.ways(p.value(config.ParentPath(path) + ".provider")) {
+			offer(w, "", mark(w == "key", "default"), "")
+		}
 	case len(s.Enum) > 0:
 		for _, w := range s.Enum {
 			offer(w, "", mark(s.Default == config.Quote(w), "default"), "")
