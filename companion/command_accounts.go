@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -83,7 +84,7 @@ func (s *Session) progress(ctx context.Context, title string) (done func()) {
 	}
 	s.mu.Lock()
 	s.tokens++
-	token := fmt.Sprintf("korproxy-%d", s.tokens)
+	token := fmt.Sprintf("korproxy-%d-%d", os.Getpid(), s.tokens)
 	s.mu.Unlock()
 	if s.ask(ctx, "window/workDoneProgress/create", map[string]any{"token": token}, nil) != nil {
 		return func() {}

@@ -9,12 +9,11 @@ import (
 	"github.com/korproxy/korproxy/companion/lsp"
 )
 
-func (s *Session) doStatus(context.Context, []json.RawMessage) (any, error) {
+func (s *Session) doStatus(_ context.Context, args []json.RawMessage) (any, error) {
 	v, _ := s.host.current()
 	v = s.local(v)
 	status := statusOf(v, s.concerning(v.Problems))
-	client := s.client.Load()
-	if !client.KorProxy.Status {
+	if len(args) == 0 { // a client that wants to know passes something
 		s.say(strings.ReplaceAll(status.Text+"\n"+status.Hover, "**", ""))
 	}
 	return status, nil

@@ -145,7 +145,7 @@ func (s *Session) text(ctx context.Context, uri string) *lsp.Text {
 		return nil
 	}
 	for _, have := range slices.Sorted(maps.Keys(*s.docs.Load())) {
-		if p, ok := lsp.FilePath(have); ok && p == path {
+		if p, ok := lsp.FilePath(have); ok && lsp.SamePath(p, path) {
 			return (*s.docs.Load())[have]
 		}
 	}

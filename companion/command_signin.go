@@ -25,7 +25,7 @@ func (s *Session) doSignIn(ctx context.Context, args []json.RawMessage) (any, er
 		return s.doMenu(ctx, plain([]any{"signIn:" + id}))
 	}
 	// A sign-in lasts minutes; editors give commands less.
-	s.work.Go(func() {
+	s.spawn(func() {
 		if err := s.host.Proxy.SignIn(s.ctx, provider, way, signInUI{s}); err != nil {
 			s.complain(err)
 			return

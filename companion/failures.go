@@ -1,7 +1,6 @@
 package companion
 
 import (
-	"cmp"
 	"sync"
 	"time"
 
@@ -38,12 +37,27 @@ type failure struct {
 	first, last time.Time
 }
 
-// subject is what a request was about: the account, or without one the model.
+// subject is what a request was about: the account where that is what fails, else
+// the model there, or as it was asked for. Those turned away at the door are one.
 func subject(r *proxy.Record) string {
-	if r.Provider != "" {
+	switch {
+	case atDoor(r.Code):
+		return ""
+	case r.Provider == "":
+		return r.Asked
+	case ofAccount(r.Code):
 		return r.Provider + "/" + r.Account
 	}
-	return r.Asked
+	return r.Provider + "/" + r.Account + "/" + r.Model
+}
+
+// ofAccount says whether a code is about a whole account, whatever model is asked.
+func ofAccount(c fault.Code) bool {
+	switch c {
+	case fault.ProviderKey, fault.KeyNotStored, fault.SignedOut, fault.QuotaExhausted, fault.OwnUseOnly, fault.RefreshFailed:
+		return true
+	}
+	return false
 }
 
 // note takes a record, and says whether there is news.
@@ -64,9 +78,7 @@ func (f *failures) note(r *proxy.Record) bool {
 	now := r.Time.Add(r.Latency)
 	old := f.last[k]
 	if old == nil {
-		if len(f.last) >= mostFailures {
-			return false
-		}
+		f.makeRoom()
 		old = &failure{first: now}
 		f.last[k] = old
 	}
@@ -75,10 +87,24 @@ func (f *failures) note(r *proxy.Record) bool {
 	return true
 }
 
+// makeRoom forgets the oldest when there are many. The caller holds mu.
+func (f *failures) makeRoom() {
+	if len(f.last) < mostFailures {
+		return
+	}
+	var oldest failureKey
+	for k, x := range f.last {
+		if o := f.last[oldest]; o == nil || x.last.Before(o.last) {
+			oldest = k
+		}
+	}
+	delete(f.last, oldest)
+}
+
 // refused takes a request that was turned away at the door. caller is the name the
 // caller gives itself.
 func (f *failures) refused(code fault.Code, caller string) {
-	f.note(&proxy.Record{Time: time.Now(), Tool: caller, Asked: cmp.Or(caller, "a tool"), Outcome: "error", Code: code})
+	f.note(&proxy.Record{Time: time.Now(), Tool: caller, Outcome: "error", Code: code})
 }
 
 // mended forgets what a good answer disproves. The caller holds mu.
@@ -88,14 +114,25 @@ func (f *failures) mended(r *proxy.Record) bool {
 	}
 	news := false
 	for k, old := range f.last {
-		account := k.subject == r.Provider+"/"+r.Account
-		model := old.record.Provider == "" && old.record.Asked == r.Asked
-		if account || model {
+		o := &old.record
+		account := o.Provider != "" && o.Provider == r.Provider && o.Account == r.Account && (ofAccount(k.code) || o.Model == r.Model)
+		if account || o.Provider == "" && !atDoor(k.code) && o.Asked == r.Asked {
 			delete(f.last, k)
 			news = true
 		}
 	}
 	return news
+}
+
+// forget ends the telling of an account's failures: it has another key now.
+func (f *failures) forget(label string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k, old := range f.last {
+		if old.record.Provider+"/"+old.record.Account == label {
+			delete(f.last, k)
+		}
+	}
 }
 
 // conditions are the failures as conditions.
@@ -114,6 +151,8 @@ func (f *failures) conditions() []health.Condition {
 		}
 		out = append(out, health.Condition{
 			Code: k.code, Subject: k.subject, Text: failureText(&old.record), Count: old.count, Since: old.first, Workspace: old.record.Workspace,
+			// No other account could take it: somebody has to choose, or to wait.
+			Person: k.code == fault.RateLimit,
 		})
 	}
 	return out

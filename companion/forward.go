@@ -39,6 +39,7 @@ type Forwarder struct {
 	asked   map[int64]question // of the daemon, to the editor
 	failed  error              // why there is no daemon and none is about to come
 	stopped bool               // the user has stopped it
+	running map[string]bool    // tokens of progress that the daemon has begun
 	again   chan struct{}      // try now
 }
 
@@ -58,10 +59,11 @@ type request struct {
 	turn   int64 // the daemon it was sent to; 0 waits for one
 }
 
-// question is a request of a daemon to the editor.
+// question is a request to the editor: a daemon's, or the forwarder's own.
 type question struct {
-	id   json.RawMessage
-	turn int64
+	id     json.RawMessage
+	turn   int64
+	chosen func(title string) // takes the answer to one of the forwarder's own; may be nil
 }
 
 // envelope is a message as far as a relay reads it.
@@ -93,8 +95,8 @@ var ErrExit = errors.New("the editor left without a shutdown")
 // Run serves the editor until it leaves.
 func (f *Forwarder) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	f.sent, f.asked, f.again = map[int64]*request{}, map[int64]question{}, make(chan struct{}, 1)
-	f.out = newOutbox()
+	f.sent, f.asked, f.again, f.running = map[int64]*request{}, map[int64]question{}, make(chan struct{}, 1), map[string]bool{}
+	f.out = newOutbox(0)
 	f.state.init()
 	var link sync.WaitGroup
 	var writing sync.WaitGroup
@@ -274,7 +276,7 @@ func (f *Forwarder) pass(n int64, r *request) {
 	f.toDaemon(m)
 }
 
-func (f *Forwarder) toEditor(content []byte) { f.out.put(content) }
+func (f *Forwarder) toEditor(content []byte) { f.out.put(lsp.Frame(content)) }
 
 func (f *Forwarder) send(m envelope) {
 	m.Version = "2.0"

@@ -2,6 +2,8 @@ package companion
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	"github.com/korproxy/korproxy/companion/lsp"
 	"github.com/korproxy/korproxy/internal/fault"
@@ -21,38 +23,39 @@ var (
 
 // complain is one message with what can be done. The caller holds mu.
 func (f *Forwarder) complain(e *fault.Error) {
-	f.next++
-	// Nobody waits for the answer: to a daemon that is not there it is for the
-	// forwarder, which hears of it by the command. Editors that keep no commands
-	// in messages have them in their palettes.
-	f.notify("window/showMessage", map[string]any{
-		"type": 1, "message": string(e.Code) + ": " + e.Text() + ". " + lines(f.Tail(), 3) + "The log is one command away: " + lsp.CmdLogs + ".",
+	text := string(e.Code) + ": " + strings.TrimRight(e.Text(), ". \n")
+	if e.Code == fault.StartFailed && !strings.Contains(text, "\n") { // another code says what it is
+		if last := lastLine(f.Tail()); last != "" {
+			text += ". The log ends with: " + last
+		}
+	}
+	f.question("window/showMessageRequest", map[string]any{
+		"type": 1, "message": text, "actions": []map[string]string{{"title": startIt.Title}, {"title": openLog.Title}},
+	}, func(title string) {
+		switch title {
+		case startIt.Title:
+			f.tryNow()
+		case openLog.Title:
+			f.showLog()
+		}
 	})
 }
 
-// lines gives the last lines of a text as a sentence, or nothing.
-func lines(text string, n int) string {
-	at := len(text)
-	for at > 0 && n > 0 {
-		at--
-		if text[at] == '\n' && at < len(text)-1 {
-			n--
-		}
-	}
-	if text = trimmed(text[at:]); text == "" {
-		return ""
-	}
-	return "It wrote last: " + text + "\n"
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-func trimmed(s string) string {
-	for s != "" && (s[0] == '\n' || s[0] == ' ') {
-		s = s[1:]
+func (f *Forwarder) tryNow() {
+	select {
+	case f.again <- struct{}{}:
+	default:
 	}
-	for s != "" && (s[len(s)-1] == '\n' || s[len(s)-1] == ' ') {
-		s = s[:len(s)-1]
-	}
-	return s
+}
+
+// showLog opens the log. The caller holds mu.
+func (f *Forwarder) showLog() {
+	f.question("window/showDocument", map[string]any{"uri": lsp.FileURI(f.LogFile), "takeFocus": true}, func(string) {})
 }
 
 // headline says in a few words why there is no daemon. The caller holds mu.
@@ -74,9 +77,10 @@ func (f *Forwarder) alone(m envelope) {
 	case "workspace/executeCommand":
 		f.aloneCommand(m)
 	case lsp.MethodDiagnostic:
-		f.reply(m.ID, lsp.DiagnosticReport{Kind: "full", Items: nil})
+		// Those that are shown may still be right.
+		f.refuse(m.ID, lsp.CodeServerCancelled, f.headline(), map[string]bool{"retriggerRequest": false})
 	default:
-		if len(m.Method) > 13 && m.Method[:13] == "textDocument/" {
+		if strings.HasPrefix(m.Method, "textDocument/") {
 			f.reply(m.ID, nil) // nothing is known of the document; an error for each key would not help
 			return
 		}
@@ -91,15 +95,10 @@ func (f *Forwarder) aloneCommand(m envelope) {
 	_ = json.Unmarshal(m.Params, &p) // a command that cannot be read is none of these
 	switch p.Command {
 	case lsp.CmdRestart:
-		select {
-		case f.again <- struct{}{}:
-		default:
-		}
+		f.tryNow()
 		f.reply(m.ID, nil)
 	case lsp.CmdLogs:
-		f.next++
-		f.asked[f.next] = question{}
-		f.sendQuestion("window/showDocument", map[string]any{"uri": lsp.FileURI(f.LogFile), "takeFocus": true})
+		f.showLog()
 		f.reply(m.ID, nil)
 	case lsp.CmdMenu:
 		f.notify("window/showMessage", map[string]any{"type": 1, "message": f.headline() + ". Run " + lsp.CmdRestart + " to start it, " + lsp.CmdLogs + " to see its log."})
@@ -109,21 +108,25 @@ func (f *Forwarder) aloneCommand(m envelope) {
 	}
 }
 
-// sendQuestion asks the editor something whose answer does not matter; its id is f.next.
-func (f *Forwarder) sendQuestion(method string, params any) {
+// question asks the editor something of the forwarder's own. The caller holds mu,
+// and so does who calls chosen.
+func (f *Forwarder) question(method string, params any, chosen func(title string)) {
 	b, err := json.Marshal(params)
 	if err != nil {
 		return
 	}
-	id, err := json.Marshal(f.next)
-	if err == nil {
-		f.send(envelope{ID: id, Method: method, Params: b})
-	}
+	f.next++
+	f.asked[f.next] = question{chosen: chosen}
+	f.send(envelope{ID: strconv.AppendInt(nil, f.next, 10), Method: method, Params: b})
 }
 
 func (f *Forwarder) refuseAlone(id json.RawMessage) {
 	e := fault.As(f.failed)
-	f.refuse(id, lsp.CodeRequestFailed, f.headline()+": "+e.Text(), lsp.ErrorData{Code: string(e.Code), Fix: e.Fix(), Retry: true})
+	why := ": " + e.Text()
+	if f.stopped {
+		why = ""
+	}
+	f.refuse(id, lsp.CodeRequestFailed, f.headline()+why, lsp.ErrorData{Code: string(e.Code), Fix: e.Fix(), Retry: true})
 }
 
 // serverStatus is a status in rust-analyzer's form.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,9 +95,7 @@ func (f *Forwarder) rests() bool {
 func (f *Forwarder) sleep(ctx context.Context) (started bool) {
 	select {
 	case <-f.again:
-		f.mu.Lock()
-		f.stopped = false
-		f.mu.Unlock()
+		f.renew()
 		return true
 	case <-ctx.Done():
 	case <-time.After(restLook):
@@ -110,11 +111,20 @@ func (f *Forwarder) rest(ctx context.Context, failures int) (asked bool) {
 	}
 	select {
 	case <-f.again:
+		f.renew()
 		return true
 	case <-ctx.Done():
 	case <-time.After(pause):
 	}
 	return false
+}
+
+// renew forgets why there is no daemon: the user wants one, and hears if there is
+// none again.
+func (f *Forwarder) renew() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped, f.failed = false, nil
 }
 
 // daemonLink is the connection to a daemon, and what waits to be written there.
@@ -125,7 +135,7 @@ type daemonLink struct {
 
 // attached serves a daemon until it is gone.
 func (f *Forwarder) attached(ctx context.Context, conn io.ReadWriteCloser) {
-	link := &daemonLink{conn, newOutbox()}
+	link := &daemonLink{conn, newOutbox(0)}
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	var writing sync.WaitGroup
 	writing.Go(func() { link.out.run(conn) })
@@ -161,8 +171,8 @@ func (f *Forwarder) replay() {
 	for _, m := range f.state.replay() {
 		f.toDaemon(m)
 	}
-	for n, r := range f.sent {
-		if r.turn == 0 {
+	for _, n := range slices.Sorted(maps.Keys(f.sent)) {
+		if r := f.sent[n]; r.turn == 0 {
 			f.pass(n, r)
 		}
 	}
@@ -206,10 +216,16 @@ func (f *Forwarder) forget() {
 			f.refuseLost(r)
 		}
 	}
-	for n := range f.asked {
-		f.send(envelope{Method: "$/cancelRequest", Params: json.RawMessage(`{"id":` + strconv.FormatInt(n, 10) + `}`)})
+	for n, q := range f.asked {
+		if q.chosen == nil { // those of the forwarder's own stay
+			delete(f.asked, n)
+			f.send(envelope{Method: "$/cancelRequest", Params: json.RawMessage(`{"id":` + strconv.FormatInt(n, 10) + `}`)})
+		}
 	}
-	clear(f.asked)
+	for token := range f.running {
+		f.notify("$/progress", map[string]any{"token": json.RawMessage(token), "value": map[string]any{"kind": "end"}})
+	}
+	clear(f.running)
 }
 
 // refuseLost answers a request whose daemon is gone. LSP has a code of its own
@@ -219,7 +235,7 @@ func (f *Forwarder) refuseLost(r *request) {
 	switch {
 	case r.method == lsp.MethodDiagnostic:
 		f.refuse(r.id, lsp.CodeServerCancelled, "KorProxy is being started again", map[string]bool{"retriggerRequest": true})
-	case len(r.method) > 13 && r.method[:13] == "textDocument/":
+	case strings.HasPrefix(r.method, "textDocument/"):
 		f.refuse(r.id, lsp.CodeContentModified, "KorProxy is being started again", data)
 	default:
 		f.refuse(r.id, lsp.CodeRequestFailed, "KorProxy ended while it worked on this and is being started again", data)

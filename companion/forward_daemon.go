@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+
+	"github.com/korproxy/korproxy/companion/lsp"
 )
 
 // answered takes an answer of the editor. One to a daemon that is gone is for nobody.
@@ -16,6 +18,14 @@ func (f *Forwarder) answered(m envelope) {
 	defer f.mu.Unlock()
 	q, ok := f.asked[n]
 	delete(f.asked, n)
+	if q.chosen != nil {
+		var item struct {
+			Title string `json:"title"`
+		}
+		_ = json.Unmarshal(m.Result, &item) // no title is no choice
+		q.chosen(item.Title)
+		return
+	}
 	if ok && q.turn == f.turn && f.daemon != nil {
 		m.ID = q.id
 		if m.Error == nil && m.Result == nil {
@@ -31,7 +41,7 @@ func (f *Forwarder) toDaemon(m envelope) {
 		return
 	}
 	if b, err := json.Marshal(m); err == nil {
-		f.daemon.out.put(b)
+		f.daemon.out.put(lsp.Frame(b))
 	}
 }
 
@@ -63,8 +73,10 @@ func (f *Forwarder) fromDaemon(turn int64, content []byte) {
 		return
 	case m.ID != nil: // a question
 		f.next++
-		f.asked[f.next] = question{m.ID, turn}
+		f.asked[f.next] = question{id: m.ID, turn: turn}
 		m.ID = strconv.AppendInt(nil, f.next, 10)
+	case m.Method == "$/progress":
+		f.progressed(m.Params)
 	case m.Method == "$/cancelRequest":
 		m.Params = f.renamed(turn, m.Params)
 		if m.Params == nil {
@@ -89,4 +101,24 @@ func (f *Forwarder) renamed(turn int64, params json.RawMessage) json.RawMessage 
 		}
 	}
 	return nil
+}
+
+// progressed remembers what goes on in the daemon, which ends with it. The caller
+// holds mu.
+func (f *Forwarder) progressed(params json.RawMessage) {
+	var p struct {
+		Token json.RawMessage `json:"token"`
+		Value struct {
+			Kind string `json:"kind"`
+		} `json:"value"`
+	}
+	if json.Unmarshal(params, &p) != nil {
+		return
+	}
+	switch p.Value.Kind {
+	case "begin":
+		f.running[string(p.Token)] = true
+	case "end":
+		delete(f.running, string(p.Token))
+	}
 }

@@ -81,7 +81,14 @@ func (p *fakeProxy) CountTokens(_ context.Context, _, text string) (int64, error
 	return int64(len(text)), nil
 }
 
-func (p *fakeProxy) Test(context.Context, string) ([]companion.TestRow, error) {
+func (p *fakeProxy) Test(ctx context.Context, _ string) ([]companion.TestRow, error) {
+	if p.block != nil {
+		select {
+		case <-p.block:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	return []companion.TestRow{{Account: "openai/work", OK: true, Took: 312e6}}, nil
 }
 

@@ -3,9 +3,13 @@ package companion
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"reflect"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +23,7 @@ import (
 type Host struct {
 	Options
 	requests failures
+	looking  sync.Mutex // held to look, so that no older view comes after a newer
 
 	mu       sync.Mutex // guards what follows
 	sessions map[*Session]struct{}
@@ -63,14 +68,31 @@ func (h *Host) Leave() {
 
 // Close ends the connections to the editors, and waits.
 func (h *Host) Close() {
-	h.mu.Lock()
-	h.closed = true
-	for s := range h.sessions {
+	for _, s := range h.end() {
 		s.conn.Close()
 	}
-	h.mu.Unlock()
 	h.stop()
 	h.running.Wait()
+}
+
+// Retire ends the connections to the editors, each when what is under way there has
+// ended: another daemon takes their place. It waits until ctx is done at
+// the most.
+func (h *Host) Retire(ctx context.Context) {
+	for _, s := range h.end() {
+		s.leave()
+	}
+	for h.Editors() > 0 && pause(ctx, gather) {
+	}
+	h.Close()
+}
+
+// end lets no editor in any more, and gives those that are here.
+func (h *Host) end() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	return slices.Collect(maps.Keys(h.sessions))
 }
 
 // Serve serves one editor until it leaves, or ctx is done. It owns conn.
@@ -82,14 +104,23 @@ func (h *Host) Serve(ctx context.Context, conn io.ReadWriteCloser) error {
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
-		conn.Close()
+		s.conn.Close()
 		return nil
 	}
 	h.sessions[s] = struct{}{}
 	h.running.Add(1)
 	h.mu.Unlock()
 	defer h.running.Done()
+	defer h.gone(s)
 	err := s.run(ctx)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// gone forgets an editor.
+func (h *Host) gone(s *Session) {
 	h.mu.Lock()
 	delete(h.sessions, s)
 	last := len(h.sessions) == 0
@@ -97,10 +128,16 @@ func (h *Host) Serve(ctx context.Context, conn io.ReadWriteCloser) error {
 	if last && h.Idle != nil {
 		h.Idle()
 	}
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	return err
+}
+
+// outlive runs f, and outlives a bug in it.
+func (h *Host) outlive(f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.Log.Error("something for an editor ended by a bug", "code", string(fault.Panicked), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
 }
 
 // Editors is how many there are.
@@ -128,6 +165,13 @@ func (h *Host) Requested(r *proxy.Record) {
 // Refused takes a request that was turned away at the door. It returns at once.
 func (h *Host) Refused(code fault.Code, caller string) {
 	h.requests.refused(code, caller)
+	h.Changed()
+}
+
+// Mended says that an account has another key: what failed with the old one says
+// nothing any more.
+func (h *Host) Mended(label string) {
+	h.requests.forget(label)
 	h.Changed()
 }
 
@@ -167,9 +211,11 @@ func (h *Host) follow() {
 		if h.Editors() == 0 {
 			continue
 		}
-		if next := h.look(); !next.IsZero() {
-			due.Reset(max(gather, time.Until(next)))
-		}
+		h.outlive(func() {
+			if next := h.look(); !next.IsZero() {
+				due.Reset(max(gather, time.Until(next)))
+			}
+		})
 	}
 }
 
@@ -184,6 +230,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // look makes a new view and shows it. next is when another will differ by itself.
 func (h *Host) look() (next time.Time) {
+	h.looking.Lock()
+	defer h.looking.Unlock()
 	v, next := h.current()
 	h.mu.Lock()
 	before := h.view
@@ -195,7 +243,7 @@ func (h *Host) look() (next time.Time) {
 	h.mu.Unlock()
 	lists := differ(before, v)
 	for _, s := range all {
-		s.show(v, lists)
+		h.outlive(func() { s.show(v, lists) })
 	}
 	return next
 }
@@ -205,7 +253,24 @@ func (h *Host) current() (v *View, next time.Time) {
 	h.Health.Report("requests", h.requests.conditions())
 	v = h.Proxy.View(h.ctx)
 	v.Problems, next = h.Health.List()
+	h.address(v.Problems)
 	return v, next
+}
+
+// address makes problems of a folder that no editor has open everybody's.
+func (h *Host) address(problems []health.Condition) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range problems {
+		c := &problems[i]
+		open := false
+		for s := range h.sessions {
+			open = open || s.has(c.Workspace)
+		}
+		if !open {
+			c.Workspace = ""
+		}
+	}
 }
 
 // seen is the last view that was shown, or the first.

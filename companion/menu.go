@@ -79,7 +79,7 @@ func mainMenu(v *View, problems []health.Condition) *lsp.Menu {
 		safe = "on: " + v.SafeWhy
 	}
 	m.Items = append(m.Items,
-		lsp.MenuItem{Label: "Switch profile", Description: v.Profile, Icon: lsp.IconProfile, Menu: "profiles"},
+		lsp.MenuItem{Label: "Switch profile", Description: v.Profile + decidedBy(v), Icon: lsp.IconProfile, Menu: "profiles"},
 		lsp.MenuItem{Label: "Switch model", Description: model, Icon: lsp.IconModel, Menu: "models"},
 		lsp.MenuItem{Label: "Switch account", Description: accountCount(v), Icon: lsp.IconAccount, Menu: "accounts"},
 		lsp.MenuItem{Label: "Sign in or add a key", Icon: lsp.IconKey, Menu: "signIn"},
@@ -162,6 +162,9 @@ func modelMenu(v *View) *lsp.Menu {
 	})
 	for _, a := range v.Aliases {
 		m.Items = append(m.Items, lsp.MenuItem{Label: a.Name, Description: a.Target, Icon: lsp.IconModel, Command: run(lsp.CmdModel, a.Name)})
+	}
+	for _, g := range v.Groups {
+		m.Items = append(m.Items, lsp.MenuItem{Label: g, Description: "group", Icon: lsp.IconModel, Checked: v.ModelBy == "user" && g == v.Model, Command: run(lsp.CmdModel, g)})
 	}
 	provider := ""
 	for _, k := range v.Models {

@@ -40,13 +40,13 @@ func money(f float64) string {
 func AccountFacts(a *Account) string {
 	parts := []string{a.State}
 	if !a.Until.IsZero() {
-		parts[0] += " until " + clock(a.Until)
+		parts[0] += " until " + Clock(a.Until)
 	}
 	for _, l := range a.Limits {
 		if l.Left >= 0 {
 			text := fmt.Sprintf("%s %.0f %% left", l.Name, l.Left*100)
 			if !l.Reset.IsZero() {
-				text += " (full again " + clock(l.Reset) + ")"
+				text += " (full again " + Clock(l.Reset) + ")"
 			}
 			parts = append(parts, text)
 		}

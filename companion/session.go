@@ -28,10 +28,12 @@ type Session struct {
 	work   sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
+	ending  bool       // nothing is begun any more
+	leaving bool       // the connection ends with the last call under way
 	calls   map[jsonrpc2.ID]context.CancelFunc
 	folders []string
 	status  lsp.StatusParams
-	said    map[saidKey]bool  // what messages were shown for
+	said    map[saidKey]saying
 	pushed  map[string]string // diagnostics as last sent, by document
 	greeted bool              // the first status was sent
 	tokens  int               // of progress, counted
@@ -39,8 +41,8 @@ type Session struct {
 
 func newSession(h *Host, conn io.ReadWriteCloser) *Session {
 	s := &Session{
-		host: h, conn: jsonrpc2.NewConn(lsp.NewStream(conn)),
-		calls: map[jsonrpc2.ID]context.CancelFunc{}, said: map[saidKey]bool{}, pushed: map[string]string{},
+		host: h, conn: jsonrpc2.NewConn(lsp.NewStream(queued(conn))),
+		calls: map[jsonrpc2.ID]context.CancelFunc{}, said: map[saidKey]saying{}, pushed: map[string]string{},
 	}
 	s.docs.Store(&map[string]*lsp.Text{})
 	return s
@@ -53,8 +55,34 @@ func (s *Session) run(ctx context.Context) error {
 	s.conn.Go(ctx, s.take)
 	<-s.conn.Done()
 	cancel()
+	s.mu.Lock()
+	s.ending = true
+	s.mu.Unlock()
 	s.work.Wait()
+	s.conn.Close() // waits for what is being written
 	return s.conn.Err()
+}
+
+// spawn runs f beside the connection, unless that has ended, and outlives a bug in
+// it: the daemon serves other editors, too.
+func (s *Session) spawn(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
+		return
+	}
+	s.work.Go(func() { s.host.outlive(f) })
+}
+
+// leave ends the connection when no call is under way there, be it a chat or a test.
+func (s *Session) leave() {
+	s.mu.Lock()
+	s.leaving = true
+	idle := len(s.calls) == 0
+	s.mu.Unlock()
+	if idle {
+		s.conn.Close()
+	}
 }
 
 // handler serves one method.
@@ -113,12 +141,16 @@ func (s *Session) take(ctx context.Context, reply jsonrpc2.Replier, req jsonrpc2
 	s.mu.Lock()
 	s.calls[call.ID()] = cancel
 	s.mu.Unlock()
-	s.work.Go(func() {
+	s.spawn(func() {
 		defer func() {
 			s.mu.Lock()
 			delete(s.calls, call.ID())
+			last := s.leaving && len(s.calls) == 0
 			s.mu.Unlock()
 			cancel()
+			if last {
+				s.conn.Close()
+			}
 		}()
 		result, err := s.guarded(ctx, h, req.Params())
 		if ctx.Err() != nil && s.ctx.Err() == nil && err != nil {
@@ -170,8 +202,7 @@ func (s *Session) noted(method string, params json.RawMessage) {
 	case "$/cancelRequest":
 		s.cancelled(params)
 	case "initialized":
-		s.host.Changed()
-		s.work.Go(func() { s.show(s.seen(), nil) })
+		s.spawn(func() { s.host.look() })
 	case "exit":
 		s.conn.Close()
 	case "textDocument/didOpen", "textDocument/didChange", "textDocument/didClose":

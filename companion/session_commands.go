@@ -85,7 +85,7 @@ func (s *Session) doMenu(ctx context.Context, args []json.RawMessage) (any, erro
 	if picks, _ := ctx.Value(pickerKey{}).(bool); picks {
 		return menuCommand(m.ID), nil
 	}
-	s.work.Go(func() { s.page(m, 0) }) // the command is done when the question is asked
+	s.spawn(func() { s.page(m, 0) }) // the command is done when the question is asked
 	return nil, nil
 }
 
@@ -148,7 +148,13 @@ func (s *Session) switched(ctx context.Context, args []json.RawMessage, menu str
 }
 
 func (s *Session) doProfile(ctx context.Context, args []json.RawMessage) (any, error) {
-	return s.switched(ctx, args, "profiles", func(name string) error { return s.host.Proxy.UseProfile(ctx, name) })
+	return s.switched(ctx, args, "profiles", func(name string) error {
+		err := s.host.Proxy.UseProfile(ctx, name)
+		if v := s.seen(); err == nil && v.ProfileBy == "workspace" && v.Profile != name {
+			s.say("This folder's .korproxy.toml says " + v.Profile + ": requests from here go by that. Elsewhere the profile is switched.")
+		}
+		return err
+	})
 }
 
 func (s *Session) doModel(ctx context.Context, args []json.RawMessage) (any, error) {

@@ -54,7 +54,7 @@ func (s *Session) edited(method string, params json.RawMessage) {
 	}
 	if !client.Pull {
 		doc := docs[uri]
-		s.work.Go(func() { s.push(s.ctx, doc, s.seen()) })
+		s.spawn(func() { s.push(s.ctx, doc, s.seen()) })
 	}
 }
 
@@ -120,10 +120,9 @@ func (s *Session) completion(ctx context.Context, params json.RawMessage) (any, 
 	enc := s.client.Load().Encoding
 	for _, c := range l.Completion(ctx, doc, at.Start, s.seen()) {
 		item := protocol.CompletionItem{
-			Label: c.Label, Kind: protocol.CompletionItemKind(c.Kind), Detail: c.Detail, SortText: c.Sort, FilterText: doc.Content[c.Edit.Start:at.Start],
+			Label: c.Label, Kind: protocol.CompletionItemKind(c.Kind), Detail: c.Detail, SortText: c.Sort, FilterText: c.Edit.Text,
 			TextEdit: &protocol.TextEdit{Range: doc.Range(c.Edit.Start, c.Edit.End, enc), NewText: c.Edit.Text},
 		}
-		item.FilterText = c.Edit.Text
 		if c.Markdown != "" {
 			item.Documentation = protocol.MarkupContent{Kind: protocol.Markdown, Value: c.Markdown}
 		}

@@ -3,9 +3,12 @@ package companion
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/korproxy/korproxy/companion/lsp"
 	"github.com/korproxy/korproxy/internal/fault"
@@ -36,6 +39,13 @@ func (s *Session) local(v *View) *View {
 	return &own
 }
 
+// saying is what became of a problem in an editor.
+type saying struct {
+	seen  time.Time
+	count int // when the editor came
+	said  bool
+}
+
 // show brings the editor up to date with a view.
 func (s *Session) show(v *View, lists []lsp.List) {
 	client := s.client.Load()
@@ -62,7 +72,7 @@ func (s *Session) show(v *View, lists []lsp.List) {
 		s.notify(lsp.MethodChanged, lsp.ChangedParams{Lists: wanted})
 	}
 	for _, c := range toasts {
-		s.work.Go(func() { s.toast(c) })
+		s.spawn(func() { s.toast(c) })
 	}
 	s.refresh(client, v, lists)
 }
@@ -94,7 +104,7 @@ func (s *Session) refresh(client *lsp.Client, v *View, lists []lsp.List) {
 	}
 	ask := func(on bool, method string) {
 		if on {
-			s.work.Go(func() { _ = s.ask(s.ctx, method, nil, nil) }) // an editor that refuses asks again by itself
+			s.spawn(func() { _ = s.ask(s.ctx, method, nil, nil) }) // an editor that refuses asks again by itself
 		}
 	}
 	ask(client.Pull && client.RefreshDiagnostics, lsp.MethodDiagnosticRefresh)
@@ -105,35 +115,61 @@ func (s *Session) refresh(client *lsp.Client, v *View, lists []lsp.List) {
 // concerning are the problems that concern the folders of this editor. A request
 // from a folder nobody has open concerns all.
 func (s *Session) concerning(all []health.Condition) []health.Condition {
-	s.mu.Lock()
-	folders := slices.Clone(s.folders)
-	s.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(all), func(c health.Condition) bool {
-		return c.Workspace != "" && len(folders) > 0 && !slices.ContainsFunc(folders, func(f string) bool { return within(f, c.Workspace) || within(c.Workspace, f) })
+		return c.Workspace != "" && !s.has(c.Workspace)
 	})
 }
 
-func within(folder, path string) bool {
-	return path == folder || strings.HasPrefix(path, strings.TrimRight(folder, `/\`)+"/") || strings.HasPrefix(path, strings.TrimRight(folder, `/\`)+`\`)
+// has says whether a folder is one of the editor's, in one, or has one in it. An
+// editor that has none open has all.
+func (s *Session) has(folder string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.folders) == 0 || slices.ContainsFunc(s.folders, func(f string) bool { return within(f, folder) || within(folder, f) })
 }
+
+func within(folder, path string) bool {
+	folder, path = folded(folder), folded(path)
+	return path == folder || strings.HasPrefix(path, strings.TrimRight(folder, "/")+"/")
+}
+
+// folded is a path as it is compared: where case does not matter, without it.
+func folded(path string) string {
+	path = filepath.ToSlash(filepath.Clean(path))
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		path = strings.ToLower(path)
+	}
+	return path
+}
+
+// saidFor is how long a problem has to be gone before it is said again: requests
+// that fail by turns are one trouble.
+const saidFor = 10 * time.Minute
 
 // unsaid are the problems a person has to be told of and was not. What was wrong
 // when the editor came is in the status only. The caller holds mu.
 func (s *Session) unsaid(problems []health.Condition) []health.Condition {
 	var out []health.Condition
-	there := map[saidKey]bool{}
-	for _, c := range problems {
-		k := saidKey{c.Code, c.Subject}
-		there[k] = true
-		if !s.said[k] && s.greeted && c.Person && c.Severity != health.Info {
-			out = append(out, c)
-		}
-		s.said[k] = true
-	}
-	for k := range s.said {
-		if !there[k] {
+	now := time.Now()
+	for k, last := range s.said {
+		if now.Sub(last.seen) > saidFor {
 			delete(s.said, k)
 		}
+	}
+	for _, c := range problems {
+		k := saidKey{c.Code, c.Subject}
+		before, known := s.said[k]
+		if !known && !s.greeted {
+			before.count = c.Count
+		}
+		// One that was there before counts when it happens again.
+		news := s.greeted && !known || c.Count > before.count
+		if news && !before.said && c.Person && c.Severity != health.Info {
+			before.said = true
+			out = append(out, c)
+		}
+		before.seen = now
+		s.said[k] = before
 	}
 	s.greeted = true
 	return out
@@ -143,14 +179,14 @@ func (s *Session) unsaid(problems []health.Condition) []health.Condition {
 func (s *Session) toast(c health.Condition) {
 	text := fmt.Sprintf("%s (%s)", c.Text, c.Code)
 	if !c.Until.IsZero() {
-		text += ", until " + clock(c.Until)
+		text += ", until " + Clock(c.Until)
 	}
 	commands := make([]lsp.Command, 0, len(c.Actions)+1)
 	for _, a := range c.Actions {
 		commands = append(commands, lsp.Command{Title: a.Title, Command: a.Command, Arguments: a.Args})
 	}
 	if c.Limit && !c.Until.IsZero() {
-		commands = append(commands, lsp.Command{Title: "Wait until " + clock(c.Until), Command: lsp.CmdDismiss, Arguments: []any{c.Code, c.Subject}})
+		commands = append(commands, lsp.Command{Title: "Wait until " + Clock(c.Until), Command: lsp.CmdDismiss, Arguments: []any{c.Code, c.Subject}})
 	}
 	_ = s.choose(s.ctx, messageType(c.Severity), text, commands) // the editor is gone, or nothing was chosen
 }

@@ -4,9 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +33,9 @@ func (wordLanguage) Find(doc *lsp.Text, key string) (companion.Span, bool) {
 }
 
 func (w wordLanguage) Diagnostics(_ context.Context, doc *lsp.Text, v *companion.View) []companion.Diagnostic {
+	if strings.HasSuffix(doc.URI, "panic.toml") {
+		panic("on purpose")
+	}
 	var out []companion.Diagnostic
 	if s, ok := w.Find(doc, "bad"); ok {
 		out = append(out, companion.Diagnostic{
@@ -312,7 +319,7 @@ func TestFailingRequests(t *testing.T) {
 	mark := here.Mark()
 	o.host.Requested(record("error", fault.ProviderKey, "/p/here/sub"))
 	s := here.Status(mark, lsp.Degraded)
-	if s.Severity != lsp.Error || !strings.Contains(s.Hover, "claude-code") || s.Command.Arguments[0] != "problems" {
+	if s.Severity != lsp.Error || !strings.Contains(s.Hover, "claude-code") || s.Command.Arguments[0] != "main" {
 		t.Errorf("the status is %+v", s)
 	}
 	for range 20 {
@@ -326,17 +333,18 @@ func TestFailingRequests(t *testing.T) {
 	late.Initialize(companiontest.NeoVim())
 	late.Status(0, lsp.Degraded)
 
-	// What passes by itself is in the status only.
+	// A limit that no other account could make good for is to be waited out, or gone round.
 	o.host.Requested(record("error", fault.RateLimit, "/p/here"))
 	here.AwaitFrom(mark, "the limit", func(m companiontest.Message) bool {
 		return m.Method == lsp.MethodStatus && strings.Contains(string(m.Params), "KP-UP-010")
 	})
+	late.Await("a message", func(m companiontest.Message) bool { return m.Method == "window/showMessageRequest" })
 	mark = here.Mark()
 	o.host.Requested(record("left", fault.CallerLeft, "/p/here"))
 	o.host.Requested(record("ok", "", "/p/here"))
 	here.Status(mark, lsp.Ready)
 	late.Status(0, lsp.Ready)
-	for e, want := range map[*companiontest.Editor]int{here: 1, there: 0, late: 0} {
+	for e, want := range map[*companiontest.Editor]int{here: 2, there: 0, late: 1} {
 		if n := e.Count(0, "window/showMessageRequest"); n != want {
 			t.Errorf("an editor was shown %d messages, want %d", n, want)
 		}
@@ -395,4 +403,205 @@ func TestAFolderHasAWordOfItsOwn(t *testing.T) {
 	}
 	own.Leave()
 	other.Leave()
+}
+
+// An editor that stands still holds up no other.
+func TestAStalledEditorHoldsUpNoOther(t *testing.T) {
+	o := newOffice(t)
+	stalled, theirs := net.Pipe()
+	defer stalled.Close()
+	go func() { _ = o.host.Serve(t.Context(), theirs) }() // ends with the pipe
+	if err := lsp.WriteMessage(stalled, []byte(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{"experimental":{"korproxy":{"status":true,"menu":true}}}}}`)); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode())
+	e.Status(0, lsp.Ready)
+	for i := range 200 {
+		e.Execute(nil, lsp.CmdProfile, []string{"work", "default"}[i%2])
+	}
+	mark := e.Mark()
+	o.host.Requested(record("error", fault.ProviderKey, ""))
+	e.Status(mark, lsp.Degraded)
+	e.Leave()
+}
+
+// A bug in what is done beside requests ends neither the daemon nor the editor.
+func TestABugInALanguageIsOutlived(t *testing.T) {
+	for _, kind := range []companiontest.Kind{companiontest.VSCode(), companiontest.NeoVim()} {
+		e, _ := newOffice(t).editor()
+		e.Initialize(kind)
+		e.Status(0, lsp.Ready)
+		e.Open("file:///panic.toml", text)
+		e.Execute(nil, lsp.CmdProfile, "work")
+		var m lsp.Menu
+		e.Call(lsp.MethodMenu, lsp.MenuParams{ID: "profiles"}, &m)
+		e.Leave()
+	}
+}
+
+// Editors come and go while news goes out to all.
+func TestEditorsComeAndGo(t *testing.T) {
+	o := newOffice(t)
+	stop := make(chan struct{})
+	var news sync.WaitGroup
+	news.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				o.host.Requested(record("error", fault.ProviderKey, ""))
+				o.host.Requested(record("ok", "", ""))
+			}
+		}
+	})
+	var editors sync.WaitGroup
+	for range 6 {
+		editors.Go(func() {
+			for range 8 {
+				e, _ := o.editor()
+				e.Initialize(companiontest.NeoVim())
+				e.Open("file:///x.toml", text)
+				e.Execute(nil, lsp.CmdDismiss, "KP-ACCT-001", "openai/work")
+				e.Leave()
+			}
+		})
+	}
+	editors.Wait()
+	close(stop)
+	news.Wait()
+	for limit := time.Now().Add(time.Minute); o.host.Editors() > 0; {
+		if time.Now().After(limit) {
+			t.Fatalf("%d editors are still counted", o.host.Editors())
+		}
+		runtime.Gosched()
+	}
+}
+
+// A model that works does not hide one that fails, and trouble that comes and goes
+// is said once.
+func TestAlternatingModels(t *testing.T) {
+	o := newOffice(t)
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode())
+	e.Status(0, lsp.Ready)
+	for range 3 {
+		bad, good := record("error", fault.ProviderDenied, ""), record("ok", "", "")
+		bad.Model, good.Model = "a", "b"
+		o.host.Requested(bad)
+		o.host.Requested(good)
+		e.Status(e.Mark(), lsp.Degraded)
+		if list := o.host.Failing(); len(list) != 1 || list[0].Subject != "openai/work/a" {
+			t.Fatalf("failing are %+v", list)
+		}
+		well := record("ok", "", "")
+		well.Model = "a"
+		mark := e.Mark()
+		o.host.Requested(well)
+		e.Status(mark, lsp.Ready)
+	}
+	if n := e.Count(0, "window/showMessageRequest"); n != 1 {
+		t.Errorf("%d messages were shown", n)
+	}
+	e.Leave()
+}
+
+// Whoever knocks without a key, however often and under whatever name, is one
+// problem, and hides no other.
+func TestRequestsTurnedAwayAreOneProblem(t *testing.T) {
+	o := newOffice(t)
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode())
+	e.Status(0, lsp.Ready)
+	for i := range 300 {
+		o.host.Refused(fault.KeyMissing, fmt.Sprintf("tool%d", i))
+	}
+	o.host.Requested(record("error", fault.ProviderKey, ""))
+	e.Await("both", func(m companiontest.Message) bool {
+		return m.Method == lsp.MethodStatus && strings.Contains(string(m.Params), "KP-AUTH-001") && strings.Contains(string(m.Params), "KP-ACCT-001")
+	})
+	if list := o.host.Failing(); len(list) != 2 {
+		t.Errorf("failing are %+v", list)
+	}
+	e.Leave()
+}
+
+// A problem of a folder nobody has open is everybody's.
+func TestAProblemOfNobodysFolder(t *testing.T) {
+	o := newOffice(t)
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode(), "/p/here")
+	e.Status(0, lsp.Ready)
+	mark := e.Mark()
+	o.host.Requested(record("error", fault.ProviderKey, "/p/nobodys"))
+	e.Status(mark, lsp.Degraded)
+	e.Leave()
+}
+
+// What was wrong before an editor came is in its status, and not said, also when
+// it is the first after a while.
+func TestNoMessageAtTheStart(t *testing.T) {
+	o := newOffice(t)
+	first, _ := o.editor()
+	first.Initialize(companiontest.VSCode())
+	first.Status(0, lsp.Ready)
+	first.Leave()
+	o.host.Requested(record("error", fault.ProviderKey, ""))
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode())
+	e.Status(0, lsp.Degraded)
+	o.host.Changed()
+	e.Execute(nil, lsp.CmdProfile, "work") // looks again
+	if n := e.Count(0, "window/showMessageRequest"); n != 0 {
+		t.Errorf("%d messages were shown", n)
+	}
+	e.Leave()
+}
+
+// A chat that is under way ends before its connection does, where another daemon
+// takes over.
+func TestAChatOutlivesItsDaemonsRetirement(t *testing.T) {
+	o := newOffice(t)
+	o.proxy.block = make(chan struct{})
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode())
+	e.Status(0, lsp.Ready)
+	id := e.Request(lsp.MethodChat, lsp.ChatParams{Model: "m"})
+	<-o.proxy.begun
+	old := o.host
+	o.mu.Lock()
+	o.start()
+	o.mu.Unlock()
+	retired := make(chan struct{})
+	go func() { old.Retire(context.Background()); close(retired) }()
+	close(o.proxy.block)
+	if m := e.Reply(id); m.Error != nil {
+		t.Errorf("the chat was cut: %v", m.Error)
+	}
+	<-retired
+	e.Call(lsp.MethodMenu, lsp.MenuParams{ID: "main"}, nil) // of the new one
+	e.Leave()
+}
+
+// Progress ends with the daemon that began it.
+func TestProgressEndsWithItsDaemon(t *testing.T) {
+	o := newOffice(t)
+	o.proxy.block = make(chan struct{})
+	e, _ := o.editor()
+	e.Initialize(companiontest.VSCode())
+	e.Request("workspace/executeCommand", map[string]any{"command": lsp.CmdTest})
+	began := e.Await("progress", func(m companiontest.Message) bool {
+		return m.Method == "$/progress" && strings.Contains(string(m.Params), "begin")
+	})
+	var p struct{ Token string }
+	if err := json.Unmarshal(began.Params, &p); err != nil {
+		t.Fatal(err)
+	}
+	o.crash()
+	e.Await("its end", func(m companiontest.Message) bool {
+		return m.Method == "$/progress" && strings.Contains(string(m.Params), p.Token) && strings.Contains(string(m.Params), `"end"`)
+	})
+	close(o.proxy.block)
+	e.Leave()
 }

@@ -2,6 +2,7 @@ package companion
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,10 +10,13 @@ import (
 	"github.com/korproxy/korproxy/internal/health"
 )
 
-// clock is a time as a status shows it.
-func clock(t time.Time) string {
+// Clock is a time as a status shows it.
+func Clock(t time.Time) string {
 	t = t.Local()
-	if time.Until(t) > 20*time.Hour {
+	switch d := time.Until(t).Abs(); {
+	case d > 6*24*time.Hour: // a weekday would be the wrong one
+		return t.Format("2 Jan 15:04")
+	case d > 20*time.Hour:
 		return t.Format("Mon 15:04")
 	}
 	return t.Format("15:04")
@@ -38,15 +42,45 @@ func statusOf(v *View, problems []health.Condition) lsp.StatusParams {
 	if left, ok := leftOf(v); ok {
 		p.Text += " · " + left
 	}
-	if len(problems) > 0 {
-		worst(&p, v, &problems[0])
+	if c := foremost(v, problems); c != nil {
+		worst(&p, v, c)
 	}
 	p.Hover = hoverOf(v, problems)
 	return p
 }
 
-// worst makes the status that of the worst problem.
+// foremost is the problem the status is about: the worst one that the model in use
+// meets, else one that a tool met. What concerns an account that nobody asks is in
+// the tooltip and the menu only.
+func foremost(v *View, problems []health.Condition) *health.Condition {
+	for i := range problems {
+		if inUse(v, &problems[i]) {
+			return &problems[i]
+		}
+	}
+	for i := range problems {
+		if problems[i].Count > 0 {
+			return &problems[i]
+		}
+	}
+	return nil
+}
+
+// inUse says whether a problem is of the model in use, or of KorProxy as a whole.
+func inUse(v *View, c *health.Condition) bool {
+	provider, _, ok := strings.Cut(c.Subject, "/")
+	if !ok || !slices.ContainsFunc(v.Accounts, func(a Account) bool { return a.Provider == provider }) {
+		return true
+	}
+	return v.Model == "" || strings.HasPrefix(v.Model, provider+"/")
+}
+
+// worst makes the status that of a problem.
 func worst(p *lsp.StatusParams, v *View, c *health.Condition) {
+	who := ""
+	if !inUse(v, c) {
+		who = c.Subject + ": "
+	}
 	switch {
 	case c.Severity == health.Info:
 		return
@@ -54,15 +88,15 @@ func worst(p *lsp.StatusParams, v *View, c *health.Condition) {
 		p.State, p.Severity, p.Icon, p.Text = lsp.SignedOut, lsp.Error, lsp.IconKey, "KorProxy · sign in"
 	case c.Limit:
 		p.State, p.Severity, p.Icon = lsp.Limited, lsp.Warning, lsp.IconLimit
+		p.Text += " · " + who + "limited"
 		if !c.Until.IsZero() {
-			p.Text += " · until " + clock(c.Until)
+			p.Text += " until " + Clock(c.Until)
 		}
 	case c.Severity == health.Error:
-		p.State, p.Severity, p.Icon, p.Text = lsp.Degraded, lsp.Error, lsp.IconError, p.Text+" · "+c.Title
+		p.State, p.Severity, p.Icon, p.Text = lsp.Degraded, lsp.Error, lsp.IconError, p.Text+" · "+who+c.Title
 	default:
-		p.State, p.Severity, p.Icon, p.Text = lsp.Degraded, lsp.Warning, lsp.IconWarning, p.Text+" · "+c.Title
+		p.State, p.Severity, p.Icon, p.Text = lsp.Degraded, lsp.Warning, lsp.IconWarning, p.Text+" · "+who+c.Title
 	}
-	p.Command = menuCommand("problems")
 }
 
 // signedOut says that there are accounts, and none can be used until a person
@@ -115,36 +149,36 @@ func hoverOf(v *View, problems []health.Condition) string {
 	fmt.Fprintf(&b, "**KorProxy** %s · %s\n\n", v.Version, v.Address)
 	switch {
 	case v.SafeMode:
-		fmt.Fprintf(&b, "Safe mode is on: %s\n\n", escape(v.SafeWhy))
+		fmt.Fprintf(&b, "Safe mode is on: %s\n\n", Escape(v.SafeWhy))
 	case v.Sandbox:
 		b.WriteString("No account is connected: the built-in sandbox answers.\n\n")
 	}
-	fmt.Fprintf(&b, "Profile: %s\n\n", escape(v.Profile))
+	fmt.Fprintf(&b, "Profile: %s%s\n\n", Escape(v.Profile), decidedBy(v))
 	if v.Model != "" {
-		fmt.Fprintf(&b, "Model: %s\n\n", escape(v.Model))
+		fmt.Fprintf(&b, "Model: %s\n\n", Escape(v.Model))
 	}
 	for i, c := range problems {
 		if i == 5 {
 			fmt.Fprintf(&b, "and %d more\n\n", len(problems)-i)
 			break
 		}
-		fmt.Fprintf(&b, "**%s** %s", c.Code, escape(c.Text))
+		fmt.Fprintf(&b, "**%s** %s", c.Code, Escape(c.Text))
 		if c.Count > 1 {
 			fmt.Fprintf(&b, " (%d times)", c.Count)
 		}
 		if !c.Until.IsZero() {
-			fmt.Fprintf(&b, ", until %s", clock(c.Until))
+			fmt.Fprintf(&b, ", until %s", Clock(c.Until))
 		}
-		fmt.Fprintf(&b, "\n\n%s\n\n", escape(c.Fix))
+		fmt.Fprintf(&b, "\n\n%s\n\n", Escape(c.Fix))
 	}
 	for _, a := range v.Accounts {
 		for _, l := range a.Limits {
 			if l.Left < 0 {
 				continue
 			}
-			fmt.Fprintf(&b, "%s %s: %.0f %% left", escape(a.Label()), escape(l.Name), l.Left*100)
+			fmt.Fprintf(&b, "%s %s: %.0f %% left", Escape(a.Label()), Escape(l.Name), l.Left*100)
 			if !l.Reset.IsZero() {
-				fmt.Fprintf(&b, ", full again %s", clock(l.Reset))
+				fmt.Fprintf(&b, ", full again %s", Clock(l.Reset))
 			}
 			b.WriteString("\n\n")
 		}
@@ -152,7 +186,15 @@ func hoverOf(v *View, problems []health.Condition) string {
 	return strings.TrimSpace(b.String())
 }
 
-// escape keeps words of others from being read as Markdown.
-func escape(s string) string {
+// Escape keeps words of others from being read as Markdown.
+func Escape(s string) string {
 	return strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", "\n", " ").Replace(s)
+}
+
+// decidedBy says what decided about the profile where that is not the user's choice.
+func decidedBy(v *View) string {
+	if v.ProfileBy == "workspace" {
+		return " (this folder's .korproxy.toml)"
+	}
+	return ""
 }

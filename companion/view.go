@@ -15,7 +15,6 @@ type View struct {
 	ConfigFile       string
 	Revision         int64 // of the configuration in use: documents are looked at again when it changes
 	LogFile          string
-	Stopping         bool
 	Sandbox          bool // no account: the built-in provider answers
 	SafeMode         bool
 	SafeWhy          string
@@ -87,9 +86,8 @@ type Provider struct {
 	ID, Name  string
 	Dialect   string
 	BaseURL   string
-	KeyPage   string // where keys are made, "" unknown
-	Ways      []Way  // to connect it
-	Local     bool   // a server on this machine
+	Ways      []Way // to connect it
+	Local     bool  // a server on this machine
 	Connected bool
 	Status    string // supported, conditional, not permitted or discontinued
 	Policy    string

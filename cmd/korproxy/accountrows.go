@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
@@ -88,7 +87,7 @@ func accountRow(ctx context.Context, p *proxy.Provider, a proxy.Account, keys *a
 	r.State, r.Code, r.Message = string(c.State), string(c.Code), c.Message
 	r.Until, r.Since, r.Checked, r.Limits = c.Until, c.Since, c.Checked, httpd.LimitsInfo(c.Limits)
 	if c.Code != "" {
-		r.Fix = fixOf(fault.Lookup(c.Code).Fix, a.Provider, a.Name)
+		r.Fix = fault.Fill(fault.Lookup(c.Code).Fix, a.Provider, a.Name)
 	}
 	switch {
 	case a.Disabled:
@@ -97,18 +96,9 @@ func accountRow(ctx context.Context, p *proxy.Provider, a proxy.Account, keys *a
 		r.State = p.Status
 	case missing != nil && ctx.Err() == nil: // a locked keyring is not a missing key
 		f := fault.As(missing)
-		r.State, r.Code, r.Message, r.Fix = string(account.SignedOut), string(f.Code), f.Text(), fixOf(f.Fix(), a.Provider, a.Name)
+		r.State, r.Code, r.Message, r.Fix = string(account.SignedOut), string(f.Code), f.Text(), fault.Fill(f.Fix(), a.Provider, a.Name)
 	}
 	return r
-}
-
-// fixOf puts the account into the commands of a fix, so that they can be pasted.
-func fixOf(fix, provider, name string) string {
-	return strings.NewReplacer(
-		"add PROVIDER --name NAME", "add "+provider+" --name "+name,
-		"add PROVIDER", "add "+provider,
-		"login PROVIDER", "login "+provider+"/"+name,
-	).Replace(fix)
 }
 
 // keySource says where an API key comes from.

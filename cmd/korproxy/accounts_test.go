@@ -204,7 +204,7 @@ func TestANewKeyTakesThePlaceOfTheOld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fix := fixOf(fault.Lookup(fault.ProviderKey).Fix, "openai", "work")
+	fix := fault.Fill(fault.Lookup(fault.ProviderKey).Fix, "openai", "work")
 	_, command, _ := strings.Cut(fix, "'korproxy ")
 	command, _, ok := strings.Cut(command, "'")
 	if !ok {

@@ -45,7 +45,7 @@ func (p *editorProxy) Within(ctx context.Context, folder string) (profile, model
 
 // Target implements companion.Proxy.
 func (p *editorProxy) Target(ctx context.Context, model, workspace string) string {
-	d, err := p.d.gateway.Explain(ctx, &proxy.Inbound{Model: model, Op: proxy.OpGenerate, Class: proxy.ClassChat, Workspace: workspace})
+	d, err := p.d.gateway.foresee(ctx, &proxy.Inbound{Model: model, Op: proxy.OpGenerate, Class: proxy.ClassChat, Workspace: workspace})
 	if err != nil || len(d.Candidates) == 0 {
 		return ""
 	}
@@ -108,19 +108,31 @@ func (p *editorProxy) Dismiss(code, subject string) {
 // Restart implements companion.Proxy.
 func (p *editorProxy) Restart() {
 	p.d.log.Info("an editor asks for a restart")
+	if !p.d.auto {
+		p.d.gateway.stay(true)
+	}
 	p.d.restart()
 }
 
 // leaving ends a daemon that an editor started when nobody has used it for long.
 type leaving struct {
 	last atomic.Int64 // when it was used last, Unix seconds
-	keep atomic.Bool
 }
 
 func (l *leaving) used() { l.last.Store(time.Now().Unix()) }
 
 // Keep implements httpd.Control.
-func (g *gateway) Keep() { g.leaving.keep.Store(true) }
+func (g *gateway) Keep() { g.stay(true) }
+
+// stay says whether the daemon, and one that takes its place, stays when nobody uses it.
+func (g *gateway) stay(on bool) {
+	if g.manage.runtime.get(g.paths, g.log).Stay == on {
+		return
+	}
+	if err := g.manage.runtime.change(g.paths, g.log, func(c *choices) { c.Stay = on }); err != nil {
+		g.log.Warn("that the daemon is to stay could not be kept", "error", err)
+	}
+}
 
 // watchIdle stops the daemon once it has been idle for as long as the
 // configuration says.
@@ -140,7 +152,7 @@ func (d *daemon) watchIdle(ctx context.Context) {
 			g.leaving.used()
 		}
 		idle := time.Since(time.Unix(g.leaving.last.Load(), 0))
-		if !g.leaving.keep.Load() && limit > 0 && idle > limit {
+		if !g.manage.runtime.get(g.paths, g.log).Stay && limit > 0 && idle > limit {
 			d.log.Info("nobody uses korproxy any more", "idle", idle.Round(time.Second))
 			g.Stop()
 			return
@@ -165,10 +177,19 @@ func (p *editorProxy) SignIn(ctx context.Context, provider, way string, ui compa
 	if way == "" && len(row.Ways) == 0 {
 		way = string(proxy.WayKey)
 	}
+	var err error
 	if way == string(proxy.WayKey) {
-		return p.addKey(ctx, row, name, ui)
+		err = p.addKey(ctx, row, name, ui)
+	} else {
+		err = p.login(ctx, id+"/"+name, way, ui)
 	}
-	return p.login(ctx, id+"/"+name, way, ui)
+	if err == nil {
+		// A request that costs nothing tells how the account fares now.
+		p.d.host.Mended(id + "/" + name)
+		_, _ = p.d.gateway.Test(ctx, httpd.TestRequest{Target: id + "/" + name}) // its outcome is in the account's state
+		p.d.host.Changed()
+	}
+	return err
 }
 
 func (p *editorProxy) addKey(ctx context.Context, row *proxy.Provider, name string, ui companion.SignInUI) error {

@@ -36,14 +36,28 @@ func (p *editorProxy) Chat(ctx context.Context, c *lsp.ChatParams, workspace str
 // chatBody is the request in the dialect most providers speak.
 func chatBody(c *lsp.ChatParams) ([]byte, error) {
 	m := map[string]any{"model": c.Model, "stream": true, "stream_options": map[string]any{"include_usage": true}}
-	var messages []any
+	var messages, images []any
+	show := func() {
+		if images != nil {
+			messages = append(messages, map[string]any{"role": "user", "content": images})
+			images = nil
+		}
+	}
 	for i := range c.Messages {
-		list, err := chatMessages(&c.Messages[i])
+		t, err := turnOf(&c.Messages[i])
 		if err != nil {
 			return nil, err
 		}
-		messages = append(messages, list...)
+		if t.results == nil { // nothing may stand between the results of one turn's calls
+			show()
+		}
+		messages, images = append(messages, t.results...), append(images, t.images...)
+		if t.message != nil {
+			show()
+			messages = append(messages, t.message)
+		}
 	}
+	show()
 	m["messages"] = messages
 	var tools []any
 	for _, t := range c.Tools {
@@ -65,16 +79,24 @@ func chatBody(c *lsp.ChatParams) ([]byte, error) {
 	return json.Marshal(m)
 }
 
-// chatMessages is one turn: the results of tools are messages of their own there.
-func chatMessages(m *lsp.ChatMessage) ([]any, error) {
-	var out, content, calls []any
+// turn is one turn of a conversation as messages of that dialect: the results of
+// tools are messages of their own there, and those are texts.
+type turn struct {
+	results []any
+	images  []any // of the results
+	message any   // the rest; nil is none
+}
+
+func turnOf(m *lsp.ChatMessage) (*turn, error) {
+	t := &turn{}
+	var content, calls []any
 	for i := range m.Parts {
 		p := &m.Parts[i]
 		switch p.Type {
 		case "text":
 			content = append(content, map[string]any{"type": "text", "text": p.Text})
 		case "image":
-			content = append(content, map[string]any{"type": "image_url", "image_url": map[string]any{"url": "data:" + p.MIME + ";base64," + p.Data}})
+			content = append(content, imagePart(p))
 		case "reasoning": // what a model thought is its own
 		case "toolCall":
 			in, err := json.Marshal(p.Input)
@@ -86,7 +108,12 @@ func chatMessages(m *lsp.ChatMessage) ([]any, error) {
 			}
 			calls = append(calls, map[string]any{"id": p.ID, "type": "function", "function": map[string]any{"name": p.Name, "arguments": string(in)}})
 		case "toolResult":
-			out = append(out, map[string]any{"role": "tool", "tool_call_id": p.ID, "content": resultText(p)})
+			for j := range p.Parts {
+				if p.Parts[j].Type == "image" {
+					t.images = append(t.images, imagePart(&p.Parts[j]))
+				}
+			}
+			t.results = append(t.results, map[string]any{"role": "tool", "tool_call_id": p.ID, "content": resultText(p)})
 		default:
 			return nil, fault.New(fault.InvalidField, "there are no parts of the type %q", p.Type)
 		}
@@ -97,16 +124,20 @@ func chatMessages(m *lsp.ChatMessage) ([]any, error) {
 		return nil, fault.New(fault.InvalidField, "the role %q is none of system, user and assistant", m.Role)
 	}
 	if content != nil || calls != nil {
-		turn := map[string]any{"role": m.Role}
+		message := map[string]any{"role": m.Role}
 		if content != nil {
-			turn["content"] = content
+			message["content"] = content
 		}
 		if calls != nil {
-			turn["tool_calls"] = calls
+			message["tool_calls"] = calls
 		}
-		out = append(out, turn)
+		t.message = message
 	}
-	return out, nil
+	return t, nil
+}
+
+func imagePart(p *lsp.ChatPart) map[string]any {
+	return map[string]any{"type": "image_url", "image_url": map[string]any{"url": "data:" + p.MIME + ";base64," + p.Data}}
 }
 
 // resultText is what a tool gave, as far as it is text.
@@ -197,6 +228,28 @@ type chunk struct {
 
 type chatError struct {
 	Message string `json:"message"`
+	Code    any    `json:"code"`
+}
+
+// fault is an error within a stream. Its code there is one of OpenAI's words, of
+// which these say which of KorProxy's codes it was.
+func (e *chatError) fault() error {
+	code := fault.StreamError
+	switch e.Code {
+	case "context_length_exceeded":
+		code = fault.ContextTooLong
+	case "upstream_stream_broken":
+		code = fault.StreamTruncated
+	case "upstream_malformed_tool_call":
+		code = fault.MalformedCall
+	case "rate_limit_exceeded":
+		code = fault.RateLimit
+	case "insufficient_quota":
+		code = fault.QuotaExhausted
+	case "server_is_overloaded":
+		code = fault.UpstreamBusy
+	}
+	return fault.New(code, "%s", e.Message)
 }
 
 func (w *chatWriter) event(data []byte) {
@@ -209,7 +262,7 @@ func (w *chatWriter) event(data []byte) {
 		return
 	}
 	if c.Error != nil {
-		w.failed = fault.New(fault.StreamError, "%s", c.Error.Message)
+		w.failed = c.Error.fault()
 		return
 	}
 	if c.Usage != nil {

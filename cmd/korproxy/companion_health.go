@@ -48,6 +48,13 @@ func (g *gateway) accountConditions(rows []httpd.AccountInfo) []health.Condition
 		}
 		out = append(out, c)
 	}
+	if s := g.state.Load(); !s.connected && len(s.config.Config.Accounts) > 0 {
+		out = append(out, health.Condition{
+			Code: fault.NoAccount, Severity: health.Warning, Text: "no account can be used: all are disabled",
+			Fix:   "Set disabled = false for one, or connect another with 'korproxy login PROVIDER'.",
+			Place: health.Place{File: g.paths.ConfigFile, Key: "accounts"},
+		})
+	}
 	return out
 }
 

@@ -6,9 +6,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/proxy"
+	"github.com/korproxy/korproxy/proxy/account"
 	"github.com/korproxy/korproxy/proxy/httpd"
 )
 
@@ -16,12 +19,12 @@ import (
 func (p *editorProxy) View(ctx context.Context) *companion.View {
 	g := p.d.gateway
 	s := g.state.Load()
-	ctx, cancel := context.WithTimeout(ctx, keyringPatience)
-	defer cancel()
-	rows := accountRows(ctx, s, g.keys, g.health)
+	g.lists.Refresh(s.providers, s.accounts) // what comes of it is told by Read
+	rows := g.accountsSoon(ctx, s)
 	g.reportHealth(rows)
 	v := &companion.View{
-		Version: Version(), PID: os.Getpid(), ConfigFile: g.paths.ConfigFile, Revision: s.revision, LogFile: g.paths.LogFile, Sandbox: !s.connected,
+		Version: Version(), PID: os.Getpid(), ConfigFile: g.paths.ConfigFile, Revision: s.revision, LogFile: g.paths.LogFile,
+		Sandbox: !s.connected && len(s.config.Config.Accounts) == 0,
 	}
 	if a := g.address.Load(); a != nil {
 		v.Address = *a
@@ -35,7 +38,7 @@ func (p *editorProxy) View(ctx context.Context) *companion.View {
 	for _, r := range rows {
 		v.Accounts = append(v.Accounts, accountView(s, r))
 	}
-	for _, m := range g.ModelRows(ctx) {
+	for _, m := range g.modelInfos(g.modelsNow(s)) {
 		v.Models = append(v.Models, modelView(m))
 	}
 	slices.SortStableFunc(v.Models, func(a, b companion.Model) int { return strings.Compare(a.Provider, b.Provider) })
@@ -53,6 +56,49 @@ func (p *editorProxy) View(ctx context.Context) *companion.View {
 	}
 	v.Model = p.Target(ctx, "auto", "")
 	return v
+}
+
+// viewPatience is how long a view waits for a keyring.
+const viewPatience = 200 * time.Millisecond
+
+// viewed is what the last view had from keyrings.
+type viewed struct {
+	mu   sync.Mutex
+	rows []httpd.AccountInfo
+}
+
+// accountsSoon are the rows of the accounts. What a slow or locked keyring would
+// say is taken from the last time.
+func (g *gateway) accountsSoon(ctx context.Context, s *snapshot) []httpd.AccountInfo {
+	ctx, cancel := context.WithTimeout(ctx, viewPatience)
+	defer cancel()
+	rows := accountRows(ctx, s, g.keys, g.health)
+	late := ctx.Err() != nil
+	last := &g.viewed
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	for i := range rows {
+		r := &rows[i]
+		at := slices.IndexFunc(last.rows, func(w httpd.AccountInfo) bool { return w.Provider == r.Provider && w.Name == r.Name })
+		if !late || at < 0 {
+			continue
+		}
+		was := &last.rows[at]
+		r.User = cmp.Or(r.User, was.User)
+		if r.State == string(account.Available) && was.State == string(account.SignedOut) {
+			r.State, r.Code, r.Message, r.Fix = was.State, was.Code, was.Message, was.Fix
+		}
+	}
+	last.rows = slices.Clone(rows)
+	return rows
+}
+
+// modelsNow are the models that are known already.
+func (g *gateway) modelsNow(s *snapshot) []proxy.Model {
+	if all := g.known(s); len(all) > 0 || s.connected {
+		return all
+	}
+	return g.sandboxModels(s)
 }
 
 func accountView(s *snapshot, r httpd.AccountInfo) companion.Account {

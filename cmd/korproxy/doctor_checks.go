@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/korproxy/korproxy/companion/lsp"
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/httpd"
 )
 
@@ -123,7 +126,7 @@ func (p *patient) daemon(ctx context.Context, f finding) {
 		f.add(checkWarning, fmt.Sprintf("%s runs (pid %d), and this is %s", st.Version, st.PID, Version()), fault.AlreadyRunning, "Let the newer one take over.", "korproxy up", restartCommand)
 		return
 	}
-	f.ok("%s, pid %d, up %s, %d open requests", st.State, st.PID, time.Since(st.Started).Round(time.Second), st.Open)
+	f.ok("runs, pid %d, up %s, %d open requests", st.PID, time.Since(st.Started).Round(time.Second), st.Open)
 }
 
 // port asks the port as a tool would.
@@ -180,7 +183,7 @@ func (p *patient) keys(_ context.Context, f finding) {
 		f.is(checkFailed, fault.StartFailed, err.Error(), "", nil)
 		return
 	}
-	f.ok("%d tools have one", len(list))
+	f.ok("%s", counted(len(list), "tool has one", "tools have one"))
 }
 
 func (p *patient) accounts(ctx context.Context, f finding) {
@@ -212,11 +215,24 @@ func (p *patient) accounts(ctx context.Context, f finding) {
 		case "limited":
 			f.add(checkWarning, accountSaid(label, r), fault.Code(r.Code), r.Fix, "korproxy quota", nil)
 		case "signed-out":
-			f.add(checkFailed, accountSaid(label, r), fault.Code(r.Code), r.Fix, "korproxy login "+label, signIn)
+			mend := "korproxy login " + label
+			if r.Connect == string(proxy.WayKey) {
+				mend = "korproxy accounts add " + r.Provider + " --name " + givenName(r.Name) + " --key-stdin --replace"
+			}
+			f.add(checkFailed, accountSaid(label, r), fault.Code(r.Code), r.Fix, mend, signIn)
 		default:
 			f.add(checkFailed, accountSaid(label, r), fault.Code(r.Code), r.Fix, "korproxy test "+label, &lsp.Command{Title: "Test", Command: lsp.CmdTest, Arguments: []any{label}})
 		}
 	}
+}
+
+// givenName is the name under which an account can be given a key: one that was found
+// by itself has none of its own.
+func givenName(name string) string {
+	if name == proxy.ImplicitAccount {
+		return "default"
+	}
+	return name
 }
 
 func accountSaid(label string, r httpd.AccountInfo) string {
@@ -261,7 +277,12 @@ func (p *patient) requests(ctx context.Context, f finding) {
 		if x.Count > 1 {
 			text += fmt.Sprintf(" (%d times)", x.Count)
 		}
-		f.add(checkFailed, text, fault.Code(x.Code), x.Fix, "korproxy logs", &lsp.Command{Title: "Open Log", Command: lsp.CmdLogs})
+		result := checkFailed
+		switch fault.Lookup(fault.Code(x.Code)).Class {
+		case fault.Invalid, fault.TooLarge, fault.Permission:
+			result = checkWarning // the caller's own doing, or as it should be
+		}
+		f.add(result, text, fault.Code(x.Code), x.Fix, "korproxy logs", &lsp.Command{Title: "Open Log", Command: lsp.CmdLogs})
 	}
 }
 
@@ -278,17 +299,22 @@ func (p *patient) recorded(ctx context.Context) []httpd.Failing {
 	var out []httpd.Failing
 	seen := map[string]bool{}
 	for _, r := range page.Requests { // the newest first
-		about := r.Provider + "/" + r.Account
-		if r.Provider == "" {
-			about = r.Asked
-		}
+		about := cmp.Or(r.Asked, r.Provider+"/"+r.Account)
 		if r.Outcome == "left" || seen[about] {
 			continue
 		}
 		seen[about] = true
 		if r.Outcome == "error" {
 			e := fault.Lookup(fault.Code(r.Code))
-			out = append(out, httpd.Failing{Problem: httpd.Problem{Code: r.Code, Message: e.Title + ": the last request for " + r.Asked + " failed (" + about + ")", Fix: e.Fix}, Subject: about, Count: 1, Since: r.Time})
+			text := e.Title + ": the last request"
+			if r.Asked != "" {
+				text += " for " + r.Asked
+			}
+			text += " failed at " + r.Time.Local().Format("15:04:05")
+			if r.Provider != "" {
+				text += " (" + r.Provider + "/" + r.Account + ")"
+			}
+			out = append(out, httpd.Failing{Problem: httpd.Problem{Code: r.Code, Message: text, Fix: fault.Fill(e.Fix, r.Provider, r.Account)}, Subject: about, Count: 1, Since: r.Time})
 		}
 	}
 	return out
@@ -350,4 +376,11 @@ func (p *patient) providers(ctx context.Context, f finding) {
 func listenOnce(address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	return lc.Listen(context.Background(), "tcp", address)
+}
+
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + more
 }

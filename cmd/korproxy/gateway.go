@@ -47,6 +47,7 @@ type gateway struct {
 	turn    atomic.Uint64 // counts requests, for groups that take turns
 	folders workspaces
 	warned  sync.Map // the day of the last warning, by its words
+	viewed  viewed
 	manage  manager
 	books   books
 	leaving leaving
@@ -92,6 +93,7 @@ func newGateway(paths config.Paths, getenv func(string) string, first *config.Lo
 	}
 	g.sender = upstream.NewSender(Version(), g.keys, g.options, log)
 	g.lists = upstream.NewLists(g.sender, filepath.Join(paths.StateDir, "models.json"), log)
+	g.lists.Read = g.changed
 	g.facts = upstream.NewModelFacts(modelDataFile(paths), log)
 	g.use(first)
 	g.engine = &proxy.Engine{Router: g, Sender: g.sender, Health: g.health, Healing: g.healing}
@@ -247,7 +249,10 @@ func (g *gateway) Accounts(ctx context.Context) ([]httpd.AccountInfo, error) {
 }
 
 // Stop implements httpd.Control.
-func (g *gateway) Stop() { g.stop() }
+func (g *gateway) Stop() {
+	g.stay(false)
+	g.stop()
+}
 
 // report replaces the problems the status shows: those of an edit that was not
 // taken, or none.

@@ -86,15 +86,20 @@ func remembered(describe func(id string) *proxy.Model) func(id string) proxy.Mod
 // Route implements proxy.Router. A model that no list holds yet may be in one
 // that is still being read.
 func (g *gateway) Route(ctx context.Context, in *proxy.Inbound) (*proxy.Decision, error) {
-	return g.decide(ctx, in, false)
+	return g.decide(ctx, in, false, listPatience)
 }
 
 // explain is Route, with what was not chosen.
 func (g *gateway) explain(ctx context.Context, in *proxy.Inbound) (*proxy.Decision, error) {
-	return g.decide(ctx, in, true)
+	return g.decide(ctx, in, true, listPatience)
 }
 
-func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (*proxy.Decision, error) {
+// foresee is Route by what is known already: it waits for nobody.
+func (g *gateway) foresee(ctx context.Context, in *proxy.Inbound) (*proxy.Decision, error) {
+	return g.decide(ctx, in, true, 0)
+}
+
+func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool, patience time.Duration) (*proxy.Decision, error) {
 	s, err := g.within(in.Workspace)
 	if err != nil {
 		return nil, err
@@ -115,9 +120,17 @@ func (g *gateway) decide(ctx context.Context, in *proxy.Inbound, explain bool) (
 		}
 		return d, err
 	}
+	read := g.lists.Refresh(s.providers, s.accounts)
+	if patience == 0 {
+		select {
+		case <-read:
+		default:
+			return d, err
+		}
+	}
 	select {
-	case <-g.lists.Refresh(s.providers, s.accounts):
-	case <-time.After(listPatience):
+	case <-read:
+	case <-time.After(patience):
 	case <-ctx.Done():
 		return d, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -103,12 +104,14 @@ func (d *daemon) handOver(_ context.Context, conn net.Conn) {
 func (d *daemon) retire(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, retireLimit)
 	defer cancel()
+	var editors sync.WaitGroup
+	defer editors.Wait()
 	d.server.Retire(ctx, func() {
 		if err := d.lock.Unlock(); err != nil {
 			d.log.Warn("the lock cannot be let go", "error", err)
 		}
 		d.lock = nil
-		d.host.Close() // the editors' forwarders attach to the other one
+		editors.Go(func() { d.host.Retire(ctx) }) // their forwarders attach to the other one
 	}, append(d.ports, d.socket)...)
 }
 

@@ -80,6 +80,9 @@ func loadConfig(p config.Paths, o config.Options, auto bool) (loaded *config.Loa
 	last := o
 	last.File, last.Required = good.file, true
 	if loaded, lerr := config.Load(last); lerr == nil {
+		if n == 1 {
+			return loaded, "the configuration is broken, so the last good one is used", err
+		}
 		return loaded, fmt.Sprintf("the configuration was broken at %d starts in a row, so the last good one is used", n), err
 	}
 	if auto {

@@ -275,7 +275,7 @@ func TestNoDaemonCanBeStarted(t *testing.T) {
 		t.Errorf("the status is %+v", s)
 	}
 	e.Await("a message", func(m companiontest.Message) bool {
-		return m.Method == "window/showMessage" && strings.Contains(string(m.Params), "KP-DAEMON-")
+		return m.Method == "window/showMessageRequest" && strings.Contains(string(m.Params), "KP-DAEMON-") && strings.Contains(string(m.Params), "Open log")
 	})
 	var menu lsp.Menu
 	e.Call(lsp.MethodMenu, lsp.MenuParams{ID: "main"}, &menu)
@@ -667,4 +667,52 @@ func (d *desk) run(args ...string) {
 	if out, err := c.CombinedOutput(); err != nil {
 		d.t.Fatalf("korproxy %v: %v\n%s", args, err, out)
 	}
+}
+
+// A daemon that was started to stay stays when an editor has it restarted, or
+// brings it back; 'korproxy down' ends that.
+func TestARestartedDaemonStays(t *testing.T) {
+	d := newDesk(t, "[companion]\nidle_exit = \"1ms\"\n")
+	d.run("up")
+	for _, end := range []func(e *companiontest.Editor){
+		func(e *companiontest.Editor) { e.Execute(nil, lsp.CmdRestart) },
+		func(*companiontest.Editor) {
+			if err := syscall.Kill(d.status().PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		e, _ := d.editor("korproxy")
+		e.Initialize(companiontest.NeoVim())
+		e.Status(0, lsp.Ready)
+		before, mark := d.status().PID, e.Mark()
+		end(e)
+		e.Status(mark, lsp.Ready)
+		e.Leave()
+		pid := d.status().PID
+		if pid == before {
+			t.Error("it was not restarted")
+		}
+		if st := d.runtime(); !st.Stay {
+			t.Errorf("it does not stay: %+v", st)
+		}
+	}
+	d.run("down")
+	if st := d.runtime(); st.Stay {
+		t.Errorf("it was stopped, and stays: %+v", st)
+	}
+}
+
+// runtime is what the daemon keeps of what was switched.
+func (d *desk) runtime() choices {
+	d.t.Helper()
+	b, err := os.ReadFile(runtimeFile(d.paths))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var c choices
+	if err := json.Unmarshal(b, &c); err != nil {
+		d.t.Fatal(err)
+	}
+	return c
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/httpd"
 )
 
@@ -22,9 +23,13 @@ func modelDataFile(p config.Paths) string { return filepath.Join(p.StateDir, "mo
 
 // ModelRows implements httpd.Control.
 func (g *gateway) ModelRows(ctx context.Context) []httpd.ModelInfo {
+	return g.modelInfos(g.Models(ctx))
+}
+
+func (g *gateway) modelInfos(models []proxy.Model) []httpd.ModelInfo {
 	rows := []httpd.ModelInfo{}
 	data, _ := g.facts.Data() // once: it looks at the file
-	for _, m := range g.Models(ctx) {
+	for _, m := range models {
 		rows = append(rows, httpd.Info(data.Fill(m)))
 	}
 	return rows

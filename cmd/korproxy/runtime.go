@@ -25,8 +25,11 @@ type choices struct {
 	// profile says; Accounts are the first to be asked, by provider.
 	Model    string            `json:"model,omitempty"`
 	Accounts map[string]string `json:"accounts,omitempty"`
-	SafeMode bool              `json:"safe_mode,omitempty"`
-	Why      string            `json:"why,omitempty"` // of the safe mode
+	// Stay: the daemon was started to stay, and so does one that an editor starts in
+	// its place.
+	Stay     bool   `json:"stay,omitempty"`
+	SafeMode bool   `json:"safe_mode,omitempty"`
+	Why      string `json:"why,omitempty"` // of the safe mode
 }
 
 // runtimeState keeps the choices in memory, where each request reads them, and

@@ -229,7 +229,7 @@ func (t *trial) failed(name string, ms int64, f *fault.Error) {
 	if f.Wire != nil && f.Wire.Message != "" {
 		text = f.Wire.Message
 	}
-	t.row.Steps = append(t.row.Steps, httpd.TestStep{Name: name, MS: ms, Code: string(f.Code), Message: secret.Redact(text), Fix: fixOf(f.Fix(), t.row.Provider, t.row.Account)})
+	t.row.Steps = append(t.row.Steps, httpd.TestStep{Name: name, MS: ms, Code: string(f.Code), Message: secret.Redact(text), Fix: fault.Fill(f.Fix(), t.row.Provider, t.row.Account)})
 }
 
 // cost is what the message comes to at most, nil when no price is known.

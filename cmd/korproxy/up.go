@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"time"
 
@@ -45,6 +46,9 @@ func (a *app) upCommand() *cobra.Command {
 				return err
 			}
 			if st, err = a.start(cmd.Context(), p, st.Build); err != nil {
+				return err
+			}
+			if err := a.keep(cmd.Context(), p); err != nil {
 				return err
 			}
 			a.printStatus(st)
@@ -96,7 +100,11 @@ func (a *app) start(ctx context.Context, p config.Paths, before string, flags ..
 				return st, nil
 			}
 		case err := <-ended:
-			return httpd.Status{}, fault.New(fault.StartFailed, "the daemon ended at once (%v); the end of its log %s:\n%s", err, p.LogFile, tail(p.LogFile, from))
+			last := tail(p.LogFile, from)
+			if said := lastWord(last); said != nil {
+				return httpd.Status{}, said
+			}
+			return httpd.Status{}, fault.New(fault.StartFailed, "the daemon ended at once (%v); the end of its log %s:\n%s", err, p.LogFile, last)
 		case <-limit:
 			return httpd.Status{}, fault.New(fault.StartFailed, "the daemon does not answer; see %s", p.LogFile)
 		case <-ctx.Done():
@@ -104,6 +112,18 @@ func (a *app) start(ctx context.Context, p config.Paths, before string, flags ..
 		}
 	}
 }
+
+// lastWord is the error with which a daemon ended, as it stands in its log.
+func lastWord(log string) error {
+	m := lastWords.FindAllStringSubmatch(log, -1)
+	if m == nil {
+		return nil
+	}
+	code, text := m[len(m)-1][1], m[len(m)-1][2]
+	return fault.New(fault.Code(code), "%s", text)
+}
+
+var lastWords = regexp.MustCompile(`(?m)^korproxy: (KP-[A-Z]+-\d{3}): (.+)$`)
 
 // tail gives the last lines that a log has gained.
 func tail(file string, from int64) string {

@@ -51,7 +51,7 @@ func Commands() []CommandInfo {
 		{ID: CmdSafeMode, Title: "Toggle Safe Mode", Args: "true or false; none: the other"},
 		{ID: CmdRestart, Title: "Restart KorProxy"},
 		{ID: CmdConfig, Title: "Open Configuration", Args: "a key, as profiles.work.target; none: the file"},
-		{ID: CmdStatus, Title: "Show Status", Gives: "StatusParams"},
+		{ID: CmdStatus, Title: "Show Status", Args: "anything: only answers", Gives: "StatusParams"},
 		{ID: CmdModels, Title: "List Models", Gives: "ChatModel[]", Hidden: true},
 		{ID: CmdCount, Title: "Count Tokens", Args: "a model, a text", Gives: "number", Hidden: true},
 		{ID: CmdMCPServers, Title: "List MCP Servers", Gives: "MCPServer[]", Hidden: true},

@@ -45,10 +45,8 @@ type Client struct {
 	// Refreshes: the client takes workspace/…/refresh.
 	RefreshDiagnostics, RefreshHints, RefreshLenses bool
 	ServerStatus                                    bool // renders experimental/serverStatus
-	MessageActions                                  bool // keeps what else stands in the actions of a message
 	ShowDocument                                    bool
 	Progress                                        bool
-	ApplyEdit                                       bool
 	// Folders are the workspace's, as absolute paths; none is known of a client
 	// that only opens files.
 	Folders []string
@@ -74,7 +72,6 @@ type hello struct {
 			Diagnostic *struct{} `json:"diagnostic"`
 		} `json:"textDocument"`
 		Workspace struct {
-			ApplyEdit   bool    `json:"applyEdit"`
 			Diagnostics support `json:"diagnostics"`
 			InlayHint   support `json:"inlayHint"`
 			CodeLens    support `json:"codeLens"`
@@ -84,11 +81,6 @@ type hello struct {
 			ShowDocument     struct {
 				Support bool `json:"support"`
 			} `json:"showDocument"`
-			ShowMessage struct {
-				Item struct {
-					Additional bool `json:"additionalPropertiesSupport"`
-				} `json:"messageActionItem"`
-			} `json:"showMessage"`
 		} `json:"window"`
 		Experimental json.RawMessage `json:"experimental"`
 	} `json:"capabilities"`
@@ -112,10 +104,8 @@ func ReadClient(params json.RawMessage) (*Client, error) {
 		RefreshDiagnostics: caps.Workspace.Diagnostics.Refresh,
 		RefreshHints:       caps.Workspace.InlayHint.Refresh,
 		RefreshLenses:      caps.Workspace.CodeLens.Refresh,
-		MessageActions:     caps.Window.ShowMessage.Item.Additional,
 		ShowDocument:       caps.Window.ShowDocument.Support,
 		Progress:           caps.Window.WorkDoneProgress,
-		ApplyEdit:          caps.Workspace.ApplyEdit,
 		Folders:            h.folders(),
 	}
 	if slices.Contains(caps.General.PositionEncodings, UTF8) {

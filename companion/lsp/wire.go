@@ -86,13 +86,18 @@ func noEOF(err error) error {
 	return err
 }
 
-// WriteMessage writes one message at one go.
-func WriteMessage(w io.Writer, content []byte) error {
+// Frame is a message with its header.
+func Frame(content []byte) []byte {
 	b := make([]byte, 0, len(content)+32)
 	b = append(b, "Content-Length: "...)
 	b = strconv.AppendInt(b, int64(len(content)), 10)
 	b = append(b, "\r\n\r\n"...)
-	_, err := w.Write(append(b, content...))
+	return append(b, content...)
+}
+
+// WriteMessage writes one message at one go.
+func WriteMessage(w io.Writer, content []byte) error {
+	_, err := w.Write(Frame(content))
 	return err
 }
 

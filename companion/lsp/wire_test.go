@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -81,7 +84,7 @@ func FuzzReader(f *testing.F) {
 func TestFilePaths(t *testing.T) {
 	for uri, want := range map[string]string{
 		"file:///home/you/a%20b/%C3%A4.toml": "/home/you/a b/ä.toml",
-		"file:///c%3A/x/y":                   "c:/x/y",
+		"file:///c%3A/x/y":                   "C:/x/y",
 		"file:///C:/x":                       "C:/x",
 		"file://localhost/x":                 "/x",
 		"file://server/share/x":              "//server/share/x",
@@ -101,6 +104,42 @@ func TestFilePaths(t *testing.T) {
 	for _, path := range []string{"/home/you/a b/ä#?.toml", "//server/share/x"} {
 		if got, ok := FilePath(FileURI(path)); !ok || got != path {
 			t.Errorf("%q became %q by %q", path, got, FileURI(path))
+		}
+	}
+}
+
+func TestPathsOfOneFile(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, link := filepath.Join(dir, "a.toml"), filepath.Join(dir, "b.toml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	folds := runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{file, file, true},
+		{file, dir + "/./x/../a.toml", true},
+		{file, link, true},
+		{link, file, true},
+		{filepath.Join(dir, "none"), filepath.Join(dir, "none") + "/", true},
+		{filepath.Join(dir, "none"), filepath.Join(dir, "NONE"), folds},
+		{"c:/x", "C:/x", true},
+		{file, filepath.Join(dir, "none"), false},
+		{file, dir, false},
+		{file, "", false},
+		{"", ".", false},
+		{"a.toml", file, false},
+	} {
+		if got := SamePath(c.a, c.b); got != c.same {
+			t.Errorf("SamePath(%q, %q) = %v", c.a, c.b, got)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package settings
 
 import (
-	"fmt"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
+	"unicode"
 
 	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/companion/lsp"
@@ -17,7 +19,7 @@ func (p *page) conditions() []companion.Diagnostic {
 	var out []companion.Diagnostic
 	for i := range p.view.Problems {
 		c := &p.view.Problems[i]
-		if c.Place.File != p.file || strings.HasPrefix(string(c.Code), "KP-CONFIG-") {
+		if strings.HasPrefix(string(c.Code), "KP-CONFIG-") || !lsp.SamePath(c.Place.File, p.file) {
 			continue
 		}
 		at, ok := p.conditionAt(c)
@@ -75,16 +77,40 @@ func (p *page) distrust() (companion.Diagnostic, bool) {
 	end := strings.IndexByte(p.text+"\n", '\n')
 	return companion.Diagnostic{
 		Span: companion.Span{End: len(strings.TrimRight(p.text[:end], "\r"))}, Severity: health.Warning,
-		Message: fmt.Sprintf("This file is not read: its folder is not trusted. Run 'korproxy workspace trust %s' in a terminal.", quoted(folder)),
+		Message: "This file is not read: its folder is not trusted. " + trusting(runtime.GOOS, folder),
 	}, true
 }
 
-// quoted is a path as a shell takes it.
-func quoted(path string) string {
-	if strings.ContainsAny(path, " \t'\"$&()") {
-		return `"` + path + `"`
+// trusting says how a folder is trusted. The name of a folder is anybody's, and
+// the line is one to paste.
+func trusting(goos, folder string) string {
+	path, ok := quoted(goos, folder)
+	if !ok {
+		return "Run this in a terminal in its folder: korproxy workspace trust"
 	}
-	return path
+	return "Run this in a terminal: korproxy workspace trust " + path
+}
+
+// plainPath is what no shell reads anything into.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+
+// quoted is a path as a shell takes it; ok is false when there is no way to write
+// it that all shells of the system take alike.
+func quoted(goos, path string) (text string, ok bool) {
+	if strings.ContainsFunc(path, unicode.IsControl) {
+		return "", false
+	}
+	if goos == "windows" {
+		if plainPath.MatchString(strings.NewReplacer(`\`, "/", ":", "").Replace(path)) {
+			return path, true
+		}
+		// cmd reads % within double quotes, PowerShell $ and `.
+		return `"` + path + `"`, !strings.ContainsAny(path, "%$`\"") && !strings.HasSuffix(path, `\`)
+	}
+	if plainPath.MatchString(path) {
+		return path, true
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'", true
 }
 
 // command is a fix that runs a command.

@@ -37,7 +37,7 @@ func (l *language) Diagnostics(_ context.Context, doc *lsp.Text, v *companion.Vi
 func (p *page) judged(list config.Problems, severity health.Severity) []companion.Diagnostic {
 	var out []companion.Diagnostic
 	for _, k := range list {
-		if k.File != p.file {
+		if !lsp.SamePath(k.File, p.file) {
 			continue
 		}
 		m := p.mistake(k)

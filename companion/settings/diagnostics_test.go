@@ -1,11 +1,14 @@
 package settings
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/companion/lsp"
+	"github.com/korproxy/korproxy/internal/config"
 	"github.com/korproxy/korproxy/internal/health"
 )
 
@@ -217,5 +220,49 @@ func TestUnreadableBytesAreToldOnce(t *testing.T) {
 	list := fixture(t, "").Diagnostics(t.Context(), document(userURI, "strict = tr\xffue\nlisten = 5\n"), &companion.View{})
 	if len(list) != 1 || list[0].Code != "KP-CONFIG-002" {
 		t.Errorf("got %+v", list)
+	}
+}
+
+func TestThePathOfACommandIsQuoted(t *testing.T) {
+	for _, c := range []struct{ goos, path, want string }{
+		{"linux", "/home/me/a-b_c.d", "/home/me/a-b_c.d"},
+		{"linux", "/home/me/$(id)", "'/home/me/$(id)'"},
+		{"linux", "/home/me/`id`;id", "'/home/me/`id`;id'"},
+		{"darwin", "/home/it's", `'/home/it'\''s'`},
+		{"linux", "/home/a\nid", ""},
+		{"windows", `C:\src\shop`, `C:\src\shop`},
+		{"windows", `C:\my src\a&b`, `"C:\my src\a&b"`},
+		{"windows", `C:\$(id)`, ""},
+		{"windows", `C:\%PATH%`, ""},
+	} {
+		got, ok := quoted(c.goos, c.path)
+		if ok != (c.want != "") || ok && got != c.want {
+			t.Errorf("%s: %q becomes %s, %v", c.goos, c.path, got, ok)
+		}
+		if text := trusting(c.goos, c.path); !strings.HasSuffix(text, strings.TrimRight("workspace trust "+c.want, " ")) {
+			t.Errorf("%s: %q is trusted by %q", c.goos, c.path, text)
+		}
+	}
+}
+
+// A condition knows its file by the daemon's path, a document by the editor's.
+func TestTheFileIsKnownByAnyOfItsPaths(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "korproxy.toml"), filepath.Join(dir, "mine.toml")
+	text := "[[accounts]]\nprovider = \"openai\"\nname = \"default\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	v := view()
+	v.Problems[0].Place.File = link
+	if list := fixture(t, "").Diagnostics(t.Context(), document(lsp.FileURI(file), text), v); len(list) != 1 {
+		t.Errorf("got %+v", list)
+	}
+	l := New(Options{Load: config.Options{File: file}})
+	if !l.Owns(lsp.FileURI(link)) || l.Owns(lsp.FileURI(dir+"/other.toml")) {
+		t.Error("the file is not known by its link, or another is")
 	}
 }

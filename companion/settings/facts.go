@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/korproxy/korproxy/companion"
 	"github.com/korproxy/korproxy/internal/config"
@@ -31,15 +30,15 @@ func (p *page) providerText(id string) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** · `%s`", cmp.Or(k.Name, id), id)
+	fmt.Fprintf(&b, "**%s** · %s", companion.Escape(cmp.Or(k.Name, id)), companion.CodeSpan(id))
 	if k.Connected {
 		b.WriteString(" · connected")
 	}
 	if k.BaseURL != "" {
-		fmt.Fprintf(&b, "\n\n%s · `%s`", k.BaseURL, k.Dialect)
+		fmt.Fprintf(&b, "\n\n%s · %s", companion.CodeSpan(k.BaseURL), companion.CodeSpan(k.Dialect))
 	}
 	if k.Policy != "" || k.Status != "" && k.Status != "supported" {
-		fmt.Fprintf(&b, "\n\n%s", strings.TrimPrefix(k.Status+": "+k.Policy, ": "))
+		fmt.Fprintf(&b, "\n\n%s", companion.Escape(strings.TrimPrefix(k.Status+": "+k.Policy, ": ")))
 	}
 	for i := range p.view.Accounts {
 		if a := &p.view.Accounts[i]; a.Provider == id {
@@ -51,49 +50,40 @@ func (p *page) providerText(id string) string {
 
 // accountLine is an account and its state in one line.
 func accountLine(a *companion.Account) string {
-	line := "`" + a.Label() + "`: " + cmp.Or(a.State, "state unknown")
+	line := companion.CodeSpan(a.Label()) + ": " + cmp.Or(a.State, "state unknown")
 	if !a.Until.IsZero() {
-		line += " until " + clock(a.Until)
+		line += " until " + companion.Clock(a.Until)
 	}
 	return line
 }
 
-// clock is a time as people of today read it.
-func clock(t time.Time) string {
-	t = t.Local()
-	if d := time.Until(t); d < 20*time.Hour && d > -4*time.Hour {
-		return t.Format("15:04")
-	}
-	return t.Format("2 Jan 15:04")
-}
-
 func accountText(a *companion.Account) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**Account %s** · %s", a.Label(), cmp.Or(a.State, "state unknown"))
+	fmt.Fprintf(&b, "**Account %s** · %s", companion.Escape(a.Label()), cmp.Or(a.State, "state unknown"))
 	if !a.Until.IsZero() {
-		fmt.Fprintf(&b, " until %s", clock(a.Until))
+		fmt.Fprintf(&b, " until %s", companion.Clock(a.Until))
 	}
 	if a.Message != "" {
-		fmt.Fprintf(&b, "\n\n%s", sentences(a.Message, a.Fix))
+		fmt.Fprintf(&b, "\n\n%s", companion.Escape(sentences(a.Message, a.Fix)))
 	}
 	for _, k := range a.Limits {
 		left := "unknown"
 		if k.Left >= 0 {
 			left = fmt.Sprintf("%.0f %% left", k.Left*100)
 		}
-		fmt.Fprintf(&b, "\n\n%s: %s", k.Name, left)
+		fmt.Fprintf(&b, "\n\n%s: %s", companion.Escape(k.Name), left)
 		if !k.Reset.IsZero() {
-			fmt.Fprintf(&b, ", full again at %s", clock(k.Reset))
+			fmt.Fprintf(&b, ", full again at %s", companion.Clock(k.Reset))
 		}
 	}
 	if a.Spent != "" {
-		fmt.Fprintf(&b, "\n\nSpent: %s", a.Spent)
+		fmt.Fprintf(&b, "\n\nSpent: %s", companion.Escape(a.Spent))
 	}
 	if a.User != "" {
-		fmt.Fprintf(&b, "\n\nSigned in as %s", a.User)
+		fmt.Fprintf(&b, "\n\nSigned in as %s", companion.Escape(a.User))
 	}
 	if a.Source != "" {
-		fmt.Fprintf(&b, "\n\nIts key comes from: %s", a.Source)
+		fmt.Fprintf(&b, "\n\nIts key comes from: %s", companion.Escape(a.Source))
 	}
 	return b.String()
 }
@@ -105,7 +95,7 @@ func (p *page) targetText(name, profile string) string {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**%s", name, arrow(lead, name))
+	fmt.Fprintf(&b, "**%s**%s", companion.Escape(name), arrow(lead, name))
 	account := config.SplitTarget(name).Account
 	for _, id := range lead {
 		m := p.model(id)
@@ -113,7 +103,7 @@ func (p *page) targetText(name, profile string) string {
 			continue
 		}
 		if len(lead) > 1 {
-			fmt.Fprintf(&b, "\n\n`%s`", id)
+			fmt.Fprintf(&b, "\n\n%s", companion.CodeSpan(id))
 		}
 		if facts := companion.ModelFacts(m); facts != "" {
 			fmt.Fprintf(&b, "\n\n%s", facts)

@@ -68,13 +68,13 @@ func (p *page) wordAt(n *config.Node, s config.Setting, at int) (*config.Node, c
 // settingText says what a key is, and what holds.
 func (p *page) settingText(path string, s config.Setting) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** · %s\n\n%s\n", path, s.Type, s.Doc)
+	fmt.Fprintf(&b, "**%s** · %s\n\n%s\n", companion.Escape(path), s.Type, s.Doc)
 	if len(s.Enum) > 0 {
 		fmt.Fprintf(&b, "\nAllowed: %s\n", codes(s.Enum))
 	}
 	var facts []string
 	if s.Default != "" {
-		facts = append(facts, "Default: `"+s.Default+"`")
+		facts = append(facts, "Default: "+companion.CodeSpan(s.Default))
 	}
 	if s.Env != "" {
 		facts = append(facts, "Variable: `"+s.Env+"`")
@@ -92,7 +92,11 @@ func (p *page) settingText(path string, s config.Setting) string {
 }
 
 func codes(words []string) string {
-	return "`" + strings.Join(words, "`, `") + "`"
+	spans := make([]string, len(words))
+	for i, w := range words {
+		spans[i] = companion.CodeSpan(w)
+	}
+	return strings.Join(spans, ", ")
 }
 
 // inEffect is the value that holds, and who set it. Free texts of a provider may
@@ -120,11 +124,11 @@ func (p *page) inEffect(path string, s config.Setting) string {
 	case config.LayerWorkspace:
 		by = "set by the workspace's file"
 	case config.LayerEnv, config.LayerFlag:
-		by = "set by " + e.Origin.Source
+		by = "set by " + companion.Escape(e.Origin.Source)
 	case config.LayerCatalogue:
 		by = "from the catalogue"
 	}
-	return "Now: `" + value + "`, " + by
+	return "Now: " + companion.CodeSpan(value) + ", " + by
 }
 
 // facts is what the daemon knows of something, "" when nothing.
@@ -170,7 +174,7 @@ func (p *page) envSet(name string) bool {
 
 func (p *page) profileText(name string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**Profile %s**", name)
+	fmt.Fprintf(&b, "**Profile %s**", companion.Escape(name))
 	for _, k := range p.view.Profiles {
 		if k.Name != name {
 			continue
@@ -179,13 +183,13 @@ func (p *page) profileText(name string) string {
 			b.WriteString(" · in use")
 		}
 		if k.Target != "" {
-			fmt.Fprintf(&b, "\n\nTarget: `%s`%s", k.Target, arrow(p.lead(k.Target, name), k.Target))
+			fmt.Fprintf(&b, "\n\nTarget: %s%s", companion.CodeSpan(k.Target), arrow(p.lead(k.Target, name), k.Target))
 		}
 		if len(k.Tools) > 0 {
 			fmt.Fprintf(&b, "\n\nTools: %s", codes(k.Tools))
 		}
 		if k.Spent != "" {
-			fmt.Fprintf(&b, "\n\nSpent: %s", k.Spent)
+			fmt.Fprintf(&b, "\n\nSpent: %s", companion.Escape(k.Spent))
 		}
 		return b.String()
 	}

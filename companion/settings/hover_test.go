@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -21,13 +22,13 @@ func TestHoverSaysWhatIsKnown(t *testing.T) {
 	for _, c := range []struct{ name, text, over, says, not string }{
 		{"a setting", "[log]\nlev‸el = \"debug\"\n", "level", "**log.level**|Least severity|`debug`, `info`|Default: `\"info\"`|Variable: `KORPROXY_LOG_LEVEL`|Now: `\"debug\"`, set by your file", ""},
 		{"its value", "[log]\nlevel = \"de‸bug\"\n", "\"debug\"", "**log.level**", ""},
-		{"a variable that goes before", "[limits]\n‸drain_timeout = \"7s\"\n", "drain_timeout", "Now: `\"9s\"`, set by KORPROXY_LIMITS_DRAIN_TIMEOUT", ""},
-		{"a dotted key", "# ö\nlimits.drain‸_timeout = \"7s\"\n", "drain_timeout", "**limits.drain_timeout**", ""},
+		{"a variable that goes before", "[limits]\n‸drain_timeout = \"7s\"\n", "drain_timeout", "Now: `\"9s\"`, set by KORPROXY\\_LIMITS\\_DRAIN\\_TIMEOUT", ""},
+		{"a dotted key", "# ö\nlimits.drain‸_timeout = \"7s\"\n", "drain_timeout", "**limits.drain\\_timeout**", ""},
 		{"its table", "lim‸its.drain_timeout = \"7s\"\n", "limits", "**limits** · table|Sizes and time-outs", ""},
 		{"a header", "[pro‸files.work]\n", "profiles", "Ways of working", ""},
 		{"a profile", "[profiles.wo‸rk]\n", "work", "**Profile work** · in use|Target: `smart` → `anthropic/claude-sonnet-5`|Spent: $1.20 of $5.00 today", ""},
-		{"a provider", "[[accounts]]\nprovider = \"anthr‸opic\"\n", "\"anthropic\"", "**Anthropic** · `anthropic` · connected|https://api.anthropic.com · `anthropic-messages`|`anthropic/work`: available", ""},
-		{"a provider the daemon does not show", "[providers.gr‸oq]\n", "groq", "https://api.groq.com/openai/v1 · `openai-chat`", ""},
+		{"a provider", "[[accounts]]\nprovider = \"anthr‸opic\"\n", "\"anthropic\"", "**Anthropic** · `anthropic` · connected|`https://api.anthropic.com` · `anthropic-messages`|`anthropic/work`: available", ""},
+		{"a provider the daemon does not show", "[providers.gr‸oq]\n", "groq", "`https://api.groq.com/openai/v1` · `openai-chat`", ""},
 		{"an account", "[profiles.work]\naccounts = [\"anthropic/w‸ork\"]\n", "\"anthropic/work\"", "**Account anthropic/work** · available|tokens: 40 % left, full again at 6 May 07:08|Spent: $1.20 today|keyring", ""},
 		{"the table of an account", "[[acc‸ounts]]\nprovider = \"anthropic\"\nname = \"work\"\n", "[[accounts]]", "**Account anthropic/work** · available", ""},
 		{"the name of an account", "[[accounts]]\nprovider = \"anthropic\"\nname = \"w‸ork\"\n", "name = \"work\"", "**Account anthropic/work** · available", ""},
@@ -66,3 +67,38 @@ func TestHoverSaysWhatIsKnown(t *testing.T) {
 		})
 	}
 }
+
+// What a document, a configuration or a provider says is text, never Markdown.
+func TestWordsOfOthersAreNoMarkdown(t *testing.T) {
+	const evil = "[x](https://e.example)"
+	v := view()
+	v.Profiles = append(v.Profiles, companion.Profile{Name: evil, Target: "a`b", Spent: evil})
+	v.Accounts[1].Message, v.Accounts[1].Fix, v.Accounts[1].Source, v.Accounts[1].User = evil, evil, evil, evil
+	v.Accounts[1].Limits = []companion.Limit{{Name: evil, Left: 1}}
+	v.Providers[0].Name, v.Providers[0].Policy, v.Providers[0].BaseURL = evil, evil, evil+"`"
+	for _, text := range []string{
+		"[profiles.\"[x](https://e‸.example)\"]\n",
+		"[[accounts]]\nprovider = \"openai\"\nna‸me = \"default\"\n",
+		"[[accounts]]\nprovider = \"anthr‸opic\"\n",
+		"[aliases]\na = \"anthropic/[x](https://e‸.example)\"\n",
+		"[aliases]\n\"[x](https://e‸.example)\" = \"anthropic/claude-haiku\"\n",
+	} {
+		text, at := point(t, text)
+		h := fixture(t, "").Hover(t.Context(), document(userURI, text), at, v)
+		if h == nil || !strings.Contains(h.Markdown, "e.example") {
+			t.Errorf("%s: the hover is %+v", text, h)
+			continue
+		}
+		if bare.MatchString(codeSpan.ReplaceAllString(h.Markdown, "")) {
+			t.Errorf("%s: a link in\n%s", text, h.Markdown)
+		}
+	}
+	if h := fixture(t, "").Hover(t.Context(), document(userURI, "[profiles.\""+evil+"\"]\n"), 15, v); h == nil || !strings.Contains(h.Markdown, "Target: `` a`b ``") {
+		t.Errorf("a target with a backtick: %+v", h)
+	}
+}
+
+var (
+	codeSpan = regexp.MustCompile("`` .*? ``|`[^`]*`")
+	bare     = regexp.MustCompile(`(^|[^\\])\[x`)
+)

@@ -28,12 +28,11 @@ type language struct{ Options }
 
 // Owns implements companion.Language.
 func (l *language) Owns(uri string) bool {
-	file, ok := lsp.FilePath(uri)
-	if ok && file == l.Load.File {
+	if name := nameOf(uri); name == config.FileName || name == config.WorkspaceFileName {
 		return true
 	}
-	name := nameOf(uri)
-	return name == config.FileName || name == config.WorkspaceFileName
+	file, ok := lsp.FilePath(uri)
+	return ok && lsp.SamePath(file, l.Load.File)
 }
 
 // nameOf is the last part of a URI.
@@ -72,7 +71,7 @@ func (l *language) page(doc *lsp.Text, v *companion.View) *page {
 	}
 	return &page{
 		language: l, text: doc.Content, file: file, view: v, out: config.OutlineOf([]byte(doc.Content)),
-		workspace: nameOf(doc.URI) == config.WorkspaceFileName && file != l.Load.File,
+		workspace: nameOf(doc.URI) == config.WorkspaceFileName && !lsp.SamePath(file, l.Load.File),
 	}
 }
 
@@ -81,7 +80,7 @@ func (p *page) load() (*config.Loaded, error) {
 	o := p.Load
 	o.Texts = map[string][]byte{p.file: []byte(p.text)}
 	for file, text := range p.Load.Texts {
-		if file != p.file {
+		if !lsp.SamePath(file, p.file) {
 			o.Texts[file] = text
 		}
 	}

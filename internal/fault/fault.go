@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -104,6 +105,15 @@ func (e *Error) HTTPStatus() int {
 
 // Fix says what the user can do.
 func (e *Error) Fix() string { return Lookup(e.Code).Fix }
+
+// Fill puts an account into the commands of a fix, so that they can be pasted.
+func Fill(fix, provider, account string) string {
+	return strings.NewReplacer(
+		"add PROVIDER --name NAME", "add "+provider+" --name "+account,
+		"add PROVIDER", "add "+provider,
+		"login PROVIDER", "login "+provider+"/"+account,
+	).Replace(fix)
+}
 
 // As finds the *Error in err's chain, or an error that can give one, or wraps
 // err as KP-INTERNAL-001.

@@ -129,14 +129,17 @@ func (t *Tracker) List() (list []Condition, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	seen := map[key]bool{}
+	seen := map[key]int{} // where in the list, from 1
 	for _, source := range sortedKeys(t.sources) {
 		for _, c := range t.sources[source] {
 			k := c.key()
-			if seen[k] || t.hidden[k] {
+			if at := seen[k]; at > 0 {
+				list[at-1].add(&c)
 				continue
 			}
-			seen[k] = true
+			if t.hidden[k] {
+				continue
+			}
 			if c.Since.IsZero() {
 				c.Since = t.since[k]
 			}
@@ -147,6 +150,14 @@ func (t *Tracker) List() (list []Condition, next time.Time) {
 				continue
 			}
 			list = append(list, c)
+			seen[k] = len(list)
+		}
+	}
+	for i := range list { // what an account's problem says for its models
+		for j := range list {
+			if i != j && list[i].Code == list[j].Code && list[i].Subject != list[j].Subject && concerns(list[i].Subject, list[j].Subject) {
+				list[i].add(&list[j])
+			}
 		}
 	}
 	list = slices.DeleteFunc(list, func(c Condition) bool { return symptom(&c, list) })
@@ -154,6 +165,15 @@ func (t *Tracker) List() (list []Condition, next time.Time) {
 		return cmp.Or(rank(a.Severity)-rank(b.Severity), a.Since.Compare(b.Since), strings.Compare(a.Subject, b.Subject), strings.Compare(string(a.Code), string(b.Code)))
 	})
 	return list, next
+}
+
+// add takes what another source says of the same.
+func (c *Condition) add(o *Condition) {
+	c.Count += o.Count
+	c.Person = c.Person || o.Person
+	if c.Until.IsZero() {
+		c.Until = o.Until
+	}
 }
 
 func rank(s Severity) int {
@@ -173,7 +193,8 @@ func sortedKeys(m map[string][]Condition) []string {
 func symptom(c *Condition, list []Condition) bool {
 	causes := kindOf(c.Code).causes
 	return slices.ContainsFunc(list, func(o Condition) bool {
-		return o.key() != c.key() && slices.Contains(causes, o.Code) && concerns(o.Subject, c.Subject)
+		// The same of an account says all that it would say of its models.
+		return o.key() != c.key() && (slices.Contains(causes, o.Code) || o.Code == c.Code) && concerns(o.Subject, c.Subject)
 	})
 }
 

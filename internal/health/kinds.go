@@ -2,6 +2,7 @@ package health
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
@@ -50,7 +51,7 @@ var kinds = []kind{
 	{codes: []fault.Code{fault.UpstreamNetwork, fault.UpstreamTLS, fault.FirstByteTimeout, fault.UpstreamFailed}, severity: Warning, causes: append(slices.Clone(keyless), offline...), actions: []Action{runDoctor, showLog}},
 	{codes: []fault.Code{fault.LedgerFailed}, severity: Warning, actions: []Action{runDoctor, showLog}},
 	{codes: []fault.Code{fault.KeyMissing, fault.KeyUnknown}, severity: Error, person: true, actions: []Action{runDoctor, showLog}},
-	{codes: []fault.Code{fault.HostRefused, fault.OriginRefused}, severity: Warning, actions: []Action{showLog}},
+	{codes: []fault.Code{fault.HostRefused, fault.OriginRefused}, severity: Info, actions: []Action{showLog}},
 	{codes: []fault.Code{fault.StartFailed, fault.NotRunning, fault.InternalError, fault.Panicked}, severity: Error, actions: []Action{restart, showLog}},
 }
 
@@ -89,6 +90,10 @@ func Complete(c *Condition) {
 	}
 	if c.Fix == "" {
 		c.Fix = e.Fix
+	}
+	if provider, rest, ok := strings.Cut(c.Subject, "/"); ok {
+		account, _, _ := strings.Cut(rest, "/")
+		c.Fix = fault.Fill(c.Fix, provider, account)
 	}
 	c.Person, c.Limit = c.Person || k.person, c.Limit || k.limit
 	if c.Actions == nil {

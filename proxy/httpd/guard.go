@@ -116,7 +116,9 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request) *visitor {
 // turnAway refuses a request at the door. Its user hears of it: a tool with a wrong
 // key says little.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, err error) {
-	if s.Refused != nil {
+	// What a browser sends by itself is no tool's, and a page must not be heard.
+	byBrowser := r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != ""
+	if s.Refused != nil && !byBrowser {
 		s.Refused(fault.As(err).Code, callerName(r.UserAgent()))
 	}
 	s.refuse(w, r, err)

@@ -36,6 +36,9 @@ type Lists struct {
 	sender *Sender
 	file   string // "" keeps nothing
 	log    *slog.Logger
+	// Read is called when a list was read, or could not be; nil is nobody. It is
+	// set before the first Refresh, and returns at once.
+	Read func()
 
 	mu      sync.Mutex // guards what follows
 	entries map[string]listEntry
@@ -206,6 +209,9 @@ func (l *Lists) read(p *proxy.Provider, a proxy.Account, done chan struct{}) {
 	delete(l.running, p.ID)
 	close(done)
 	l.mu.Unlock()
+	if l.Read != nil {
+		l.Read()
+	}
 	if err != nil {
 		l.log.Debug("a model list was not read", "provider", p.ID, "error", err)
 		return

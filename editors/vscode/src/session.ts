@@ -32,6 +32,11 @@ class Client extends LanguageClient {
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);
   }
+
+  // trace leaves out what was typed into an input box, which may be a key.
+  override trace(message: string, data?: unknown): void {
+    super.trace(message, message.includes(`'${methods.input} - (`) ? undefined : data);
+  }
 }
 
 // Session is the connection to KorProxy. It starts the program, and starts it
@@ -60,10 +65,15 @@ export class Session {
   // connect gives the running client, and starts one where there is none.
   connect(): Promise<Client> {
     clearTimeout(this.retry);
-    this.started ??= this.start().catch((error) => {
-      this.started = undefined;
-      throw error;
-    });
+    if (!this.started) {
+      const started = this.start().catch((error) => {
+        if (this.started === started) {
+          this.started = undefined; // and not the one after a restart
+        }
+        throw error;
+      });
+      this.started = started;
+    }
     return this.started;
   }
 
