@@ -35,7 +35,10 @@ func (a *app) lspCommand() *cobra.Command {
 			}
 			// There is one of these for each window of each editor.
 			debug.SetGCPercent(20)
-			defer time.AfterFunc(settling, settle).Stop()
+			defer time.AfterFunc(settling, func() {
+				debug.FreeOSMemory()
+				forgetProgram()
+			}).Stop()
 			f := &companion.Forwarder{
 				In: a.in, Out: a.out, Version: Version(), LogFile: p.LogFile,
 				Dial: func(ctx context.Context) (io.ReadWriteCloser, error) {

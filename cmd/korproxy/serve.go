@@ -87,7 +87,7 @@ func (a *app) serve(ctx context.Context, flags map[string]string, auto bool) err
 	}
 	running.Go(func() { failed <- d.server.ServeSocket(d.socket) })
 	d.greet()
-	settled := time.AfterFunc(settling, settle)
+	settled := time.AfterFunc(settling, debug.FreeOSMemory)
 	if d.gateway.distress.Load() == nil {
 		running.Go(d.keepGood)
 	}
@@ -278,12 +278,6 @@ func (d *daemon) shutdown() {
 func calm() []byte {
 	debug.SetGCPercent(15)
 	return make([]byte, 64<<20)
-}
-
-// settle gives back what only starting needed.
-func settle() {
-	debug.FreeOSMemory()
-	forgetProgram()
 }
 
 // settling is how long after its start the daemon gives back the memory that only
