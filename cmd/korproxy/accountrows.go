@@ -98,6 +98,10 @@ func accountRow(ctx context.Context, p *proxy.Provider, a proxy.Account, keys *a
 		f := fault.As(missing)
 		r.State, r.Code, r.Message, r.Fix = string(account.SignedOut), string(f.Code), f.Text(), fault.Fill(f.Fix(), a.Provider, a.Name)
 	}
+	// No command changes a key that stands in the environment.
+	if code := fault.Code(r.Code); a.KeyEnv != "" && (code == fault.ProviderKey || code == fault.KeyNotStored) {
+		r.Fix = "Put the right key into the environment variable " + a.KeyEnv + ", and start the daemon with it: 'korproxy down && korproxy up'."
+	}
 	return r
 }
 

@@ -216,7 +216,10 @@ func (p *patient) accounts(ctx context.Context, f finding) {
 			f.add(checkWarning, accountSaid(label, r), fault.Code(r.Code), r.Fix, "korproxy quota", nil)
 		case "signed-out":
 			mend := "korproxy login " + label
-			if r.Connect == string(proxy.WayKey) {
+			switch {
+			case strings.HasPrefix(r.Source, "environment "):
+				mend = "korproxy down && korproxy up"
+			case r.Connect == string(proxy.WayKey):
 				mend = "korproxy accounts add " + r.Provider + " --name " + givenName(r.Name) + " --key-stdin --replace"
 			}
 			f.add(checkFailed, accountSaid(label, r), fault.Code(r.Code), r.Fix, mend, signIn)
