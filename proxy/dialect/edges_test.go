@@ -254,7 +254,7 @@ func streamWire(d proxy.Dialect, frames ...string) []byte {
 		}
 		name := ""
 		if d == proxy.AnthropicMessages || d == proxy.OpenAIResponses {
-			name = string(eventType([]byte(f)))
+			name = string(nameOf(nil, []byte(f)))
 		}
 		b = AppendSSE(b, name, []byte(f))
 	}

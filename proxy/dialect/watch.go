@@ -15,6 +15,7 @@ type Watch struct {
 	codec   Codec
 	framer  Framer
 	doc     jsondoc.Doc
+	dull    shape // of the newest frame that told nothing
 	usage   proxy.Usage
 	last    []byte // the newest frame with usage, where counts are cumulative
 	frames  int
@@ -94,16 +95,13 @@ var (
 
 func (w *Watch) frame(name, data []byte) error {
 	w.frames++
-	if len(name) == 0 {
-		name = eventType(data)
-	}
 	switch w.codec.Dialect() {
 	case proxy.OpenAIChat, proxy.OpenAICompletions:
 		w.chat(data)
 	case proxy.OpenAIResponses:
-		w.responses(name, data)
+		w.responses(nameOf(name, data), data)
 	case proxy.AnthropicMessages:
-		w.anthropic(name, data)
+		w.anthropic(nameOf(name, data), data)
 	case proxy.Gemini:
 		w.finish = w.finish || bytes.Contains(data, wordGeminiEnd) || bytes.Contains(data, wordGeminiBlock)
 		if bytes.Contains(data, wordGeminiUsage) {
@@ -111,19 +109,17 @@ func (w *Watch) frame(name, data []byte) error {
 		}
 		w.plain(data)
 	case proxy.Ollama:
-		if bytes.Contains(data, wordOllamaDone) {
-			w.ended = true
-			w.take(data)
-		}
-		w.plain(data)
+		w.ollama(data)
 	}
 	return nil
 }
 
-// eventType is the name of an event that a relay left to the data, where it
-// stands first.
-func eventType(data []byte) []byte {
-	var name []byte
+// nameOf is the name of an event. Relays leave it to the data, where it stands
+// first.
+func nameOf(name, data []byte) []byte {
+	if len(name) > 0 {
+		return name
+	}
 	// What is broken has no name.
 	_ = jsondoc.Scan(data, func(key []byte, start, end int) bool {
 		if string(key) == "type" && data[start] == '"' {
@@ -135,22 +131,46 @@ func eventType(data []byte) []byte {
 }
 
 func (w *Watch) chat(data []byte) {
+	if w.dull.fits(data) {
+		return
+	}
 	if bytes.Equal(data, doneMark) {
 		w.ended = true
 		return
 	}
-	w.finish = w.finish || bytes.Contains(data, wordFinish) || bytes.Contains(data, wordFinishLoose)
+	tells := bytes.Contains(data, wordFinish) || bytes.Contains(data, wordFinishLoose)
+	w.finish = w.finish || tells
 	if bytes.Contains(data, wordUsage) && !bytes.Contains(data, wordNullUsage) {
+		tells = true
 		w.take(data)
 	}
-	w.plain(data)
+	if w.plain(data) && !tells {
+		w.dull.learn(data)
+	}
 }
 
-// plain marks content, or reports a frame that has an error.
-func (w *Watch) plain(data []byte) {
-	if !bytes.Contains(data, wordError) || !w.isError(data) {
+func (w *Watch) ollama(data []byte) {
+	if w.dull.fits(data) {
+		return
+	}
+	done := bytes.Contains(data, wordOllamaDone)
+	if done {
+		w.ended = true
+		w.take(data)
+	}
+	if w.plain(data) && !done {
+		w.dull.learn(data)
+	}
+}
+
+// plain marks content, or reports a frame that has an error. It says whether the
+// frame cannot have one.
+func (w *Watch) plain(data []byte) bool {
+	suspect := bytes.Contains(data, wordError)
+	if !suspect || !w.isError(data) {
 		w.content = true
 	}
+	return !suspect
 }
 
 // isError reads a frame that may be an error object.
