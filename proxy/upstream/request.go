@@ -133,6 +133,23 @@ func (p *payload) bytes() []byte {
 // a bytes.Reader together with the headers.
 const small = 8 << 10
 
+// in puts the body into a request for http.Transport.
+func (p *payload) in(req *http.Request) *http.Request {
+	if req.Header["Idempotency-Key"] == nil {
+		// A kept connection that the provider closed is noticed only by sending on
+		// it. This lets net/http send once more on a new one when not a byte came
+		// back, as the vendors' own clients do; no header is sent for it.
+		req.Header["Idempotency-Key"] = []string{}
+	}
+	if p.size <= small {
+		req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{WroteRequest: p.sent}))
+	}
+	req.ContentLength = int64(p.size)
+	req.Body = p.open()
+	req.GetBody = p.reopen
+	return req
+}
+
 func (p *payload) open() io.ReadCloser {
 	if p.size <= small {
 		p.small = bytes.NewReader(p.bytes())
@@ -206,26 +223,18 @@ func (s *Sender) patience(to *proxy.Candidate) (first, idle time.Duration) {
 func (s *Sender) post(ctx context.Context, to *proxy.Candidate, url string, h http.Header, body *payload) (*http.Response, *watchdog, error) {
 	first, idle := s.patience(to)
 	dog := newWatchdog(ctx, first, idle)
-	traced := dog.ctx
-	if body.size <= small {
-		traced = httptrace.WithClientTrace(traced, &httptrace.ClientTrace{WroteRequest: body.sent})
-	}
-	req, err := http.NewRequestWithContext(traced, http.MethodPost, url, nil)
+	req, err := http.NewRequestWithContext(dog.ctx, http.MethodPost, url, nil)
 	if err != nil {
 		dog.stop()
 		return nil, nil, fault.New(fault.UpstreamNetwork, "the provider's address %q is not usable: %w", url, err)
 	}
-	if h["Idempotency-Key"] == nil {
-		// A kept connection that the provider closed is noticed only by sending on
-		// it. This lets net/http send once more on a new one when not a byte came
-		// back, as the vendors' own clients do; no header is sent for it.
-		h["Idempotency-Key"] = []string{}
-	}
 	req.Header = h
-	req.ContentLength = int64(body.size)
-	req.Body = body.open()
-	req.GetBody = body.reopen
-	resp, err := s.transport.RoundTrip(req)
+	var resp *http.Response
+	if s.direct.takes(req) {
+		resp, err = s.direct.send(req, body)
+	} else {
+		resp, err = s.transport.RoundTrip(body.in(req))
+	}
 	if err != nil {
 		err = networkFault(dog.cause(err), req.URL.Host)
 		dog.stop()

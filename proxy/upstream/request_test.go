@@ -3,10 +3,12 @@ package upstream
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -185,10 +187,23 @@ func TestRewrites(t *testing.T) {
 // A provider may close a kept connection just as a request is sent on it; the
 // request then goes out once more, whole.
 func TestPostAgainOnStaleConnection(t *testing.T) {
+	t.Run("http", func(t *testing.T) { postAgain(t, false) })
+	t.Run("https", func(t *testing.T) { postAgain(t, true) })
+}
+
+func postAgain(t *testing.T, secure bool) {
+	certified := httptest.NewTLSServer(nil)
+	defer certified.Close()
 	for _, size := range []int{100, small + 1} {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
+		}
+		scheme := "http"
+		s := testSender(t, "k", Options{})
+		if secure {
+			scheme, l = "https", tls.NewListener(l, certified.TLS)
+			s.transport.TLSClientConfig = certified.Client().Transport.(*http.Transport).TLSClientConfig
 		}
 		bodies := make(chan string, 3)
 		done := make(chan struct{})
@@ -218,10 +233,9 @@ func TestPostAgainOnStaleConnection(t *testing.T) {
 				c.Close()
 			}
 		}()
-		s := testSender(t, "k", Options{})
 		want := `{"model":"` + strings.Repeat("m", size) + `"}`
 		for range 2 {
-			resp, dog, err := s.post(t.Context(), &proxy.Candidate{}, "http://"+l.Addr().String()+"/v1", http.Header{}, newPayload([]byte(`{"model":"x"}`), [2]int{9, 12}, []byte(`"`+strings.Repeat("m", size)+`"`)))
+			resp, dog, err := s.post(t.Context(), &proxy.Candidate{}, scheme+"://"+l.Addr().String()+"/v1", http.Header{}, newPayload([]byte(`{"model":"x"}`), [2]int{9, 12}, []byte(`"`+strings.Repeat("m", size)+`"`)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -38,6 +38,7 @@ type Sender struct {
 	// transport is used bare: redirects are never followed, so that a key is
 	// not carried to another host.
 	transport *http.Transport
+	direct    *direct
 	keys      Keys
 	options   func() Options
 	userAgent string
@@ -50,8 +51,13 @@ var _ proxy.Sender = (*Sender)(nil)
 
 // NewSender makes a Sender that names itself KorProxy/version.
 func NewSender(version string, keys Keys, options func() Options, log *slog.Logger) *Sender {
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		d := &net.Dialer{Timeout: options().Connect, KeepAlive: 30 * time.Second}
+		return d.DialContext(ctx, network, address)
+	}
 	return &Sender{
-		transport: newTransport(func() time.Duration { return options().Connect }),
+		transport: newTransport(dial),
+		direct:    newDirect(dial),
 		keys:      keys,
 		options:   options,
 		userAgent: userAgent(version),
@@ -63,13 +69,10 @@ func NewSender(version string, keys Keys, options func() Options, log *slog.Logg
 
 // newTransport is made for many small streamed answers: connections are kept,
 // bodies are never decompressed behind our back, and the buffers are small.
-func newTransport(limit func() time.Duration) *http.Transport {
+func newTransport(dial dialer) *http.Transport {
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			d := &net.Dialer{Timeout: limit(), KeepAlive: 30 * time.Second}
-			return d.DialContext(ctx, network, address)
-		},
+		Proxy:             http.ProxyFromEnvironment,
+		DialContext:       dial,
 		ForceAttemptHTTP2: true,
 		// Streams bring a few hundred bytes at a time, and there may be
 		// thousands of them.
@@ -94,7 +97,10 @@ func newTransport(limit func() time.Duration) *http.Transport {
 }
 
 // Close drops idle connections.
-func (s *Sender) Close() { s.transport.CloseIdleConnections() }
+func (s *Sender) Close() {
+	s.transport.CloseIdleConnections()
+	s.direct.close()
+}
 
 // Send implements proxy.Sender.
 func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
