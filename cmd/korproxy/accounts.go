@@ -51,7 +51,11 @@ func (a *app) row(p config.Paths, id string) (*proxy.Provider, error) {
 		}
 	}
 	slices.Sort(names)
-	return nil, fault.New(fault.UnknownProvider, "there is no provider %q. There are %s", id, strings.Join(names, ", "))
+	hint := "."
+	if near := config.Nearest(id, names); near != "" {
+		hint = ": did you mean " + near + "?"
+	}
+	return nil, fault.New(fault.UnknownProvider, "there is no provider %q%s There are %s", id, hint, strings.Join(names, ", "))
 }
 
 func (a *app) accountsAdd() *cobra.Command {
@@ -101,14 +105,7 @@ func (a *app) accountsAdd() *cobra.Command {
 				return err
 			}
 			a.await(cmd.Context(), p, acc, true)
-			note := ""
-			if row.Status == "conditional" {
-				note = "\nnote: " + row.Policy
-			}
-			if env != "" && a.getenv(env) == "" {
-				note += "\nnote: " + env + " is not set here; the daemon has to be started where it is"
-			}
-			a.say(map[string]string{"provider": row.ID, "name": name, "status": cmp.Or(row.Status, "supported"), "policy": cmp.Or(row.Policy, ownProvider)}, "connected %s%s", acc.Label(), note)
+			a.sayAdded(row, acc, env)
 			return nil
 		},
 	}
@@ -118,6 +115,22 @@ func (a *app) accountsAdd() *cobra.Command {
 	c.Flags().BoolVar(&replace, "replace", false, "give an account that exists a new key")
 	c.Flags().StringVar(&base, "base-url", "", "base URL for this account only")
 	return c
+}
+
+// sayAdded tells of an account that was written down. One whose variable is empty
+// here is connected only for a daemon that has it.
+func (a *app) sayAdded(row *proxy.Provider, acc proxy.Account, env string) {
+	said, note := "connected "+acc.Label(), ""
+	if env != "" && a.getenv(env) == "" {
+		note = env + " is not set here: the account has no key until korproxy is started where it is"
+		said = "added " + acc.Label() + ", but " + note
+	}
+	if row.Status == "conditional" {
+		said += "\nnote: " + row.Policy
+	}
+	a.say(map[string]string{
+		"provider": row.ID, "name": acc.Name, "status": cmp.Or(row.Status, "supported"), "policy": cmp.Or(row.Policy, ownProvider), "note": note,
+	}, "%s", said)
 }
 
 // storeKey stores the key before the account is written, so that no account

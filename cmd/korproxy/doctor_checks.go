@@ -54,8 +54,12 @@ func (p *patient) files(_ context.Context, f finding) {
 	}
 	probe.Close()
 	_ = os.Remove(probe.Name())
-	if !bad {
-		f.ok("state in %s, readable by you alone", p.paths.StateDir)
+	switch {
+	case bad:
+	case runtime.GOOS == "windows":
+		f.ok("state in %s can be written", p.paths.StateDir)
+	default: // others may see what is not secret, where the folder was made so
+		f.ok("state in %s; its secrets, local keys and socket are for you alone", p.paths.StateDir)
 	}
 }
 

@@ -153,9 +153,46 @@ func (g *gateway) settings() httpd.Settings {
 	}
 }
 
-// Models implements httpd.Models.
+// Models implements httpd.Models: the names that stand for models, and the models.
 func (g *gateway) Models(ctx context.Context) []proxy.Model {
+	names, models := g.offered(ctx)
+	all := make([]proxy.Model, 0, len(names)+len(models))
+	for _, n := range names {
+		n.Model.ID, n.Model.Name = n.Name, "" // pickers show each under its own name
+		all = append(all, n.Model)
+	}
+	return append(all, models...)
+}
+
+// offered is what can be asked for, no name twice.
+func (g *gateway) offered(ctx context.Context) ([]route.Name, []proxy.Model) {
 	s := g.state.Load()
+	models := g.reachable(ctx, s)
+	names := g.names(s)
+	taken := map[string]bool{}
+	for _, n := range names {
+		taken[n.Name] = true
+	}
+	models = slices.DeleteFunc(models, func(m proxy.Model) bool {
+		before := taken[m.ID]
+		taken[m.ID] = true
+		return before
+	})
+	return names, models
+}
+
+// names are the names that stand for models in a request that says nothing else.
+func (g *gateway) names(s *snapshot) []route.Name {
+	r := &route.Request{In: &proxy.Inbound{Op: proxy.OpGenerate, Class: proxy.ClassOther}, Now: time.Now()}
+	if r.Safe, _ = g.safeMode(); !r.Safe {
+		r.Profile = g.activeProfile(&s.config.Config)
+		r.Target = g.manage.runtime.get(g.paths, g.log).Model
+	}
+	return s.table.Names(r)
+}
+
+// reachable is what the accounts can reach. It waits only while nothing is known.
+func (g *gateway) reachable(ctx context.Context, s *snapshot) []proxy.Model {
 	done := g.lists.Refresh(s.providers, s.accounts)
 	all := g.known(s)
 	if len(all) > 0 {
@@ -169,7 +206,7 @@ func (g *gateway) Models(ctx context.Context) []proxy.Model {
 	if all = g.known(s); len(all) > 0 || s.connected {
 		return all
 	}
-	return g.sandboxModels(s)
+	return slices.Clone(g.sandboxModels(s))
 }
 
 // known merges the lists of all accounts, each model under provider/model.

@@ -41,7 +41,8 @@ func (s *snapshot) inform(facts *upstream.ModelFacts) {
 		p.Describe = remembered(func(id string) *proxy.Model {
 			m := describe(id)
 			known := facts.Fill(m)
-			m.Price, m.Vision, m.PDF = known.Price, known.Vision, known.PDF
+			m.Price, m.Source, m.Date = known.Price, known.Source, known.Date
+			m.Vision, m.PDF = known.Vision, known.PDF
 			m.Context = cmp.Or(m.Context, known.Context)
 			return &m
 		})

@@ -16,6 +16,8 @@ import (
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/httpd"
+	"github.com/korproxy/korproxy/proxy/route"
+	"github.com/korproxy/korproxy/proxy/upstream"
 )
 
 // modelDataFile is where model data stands that the user brought.
@@ -23,7 +25,26 @@ func modelDataFile(p config.Paths) string { return filepath.Join(p.StateDir, "mo
 
 // ModelRows implements httpd.Control.
 func (g *gateway) ModelRows(ctx context.Context) []httpd.ModelInfo {
-	return g.modelInfos(g.Models(ctx))
+	names, models := g.offered(ctx)
+	return append(g.nameInfos(names), g.modelInfos(models)...)
+}
+
+// nameInfos are rows with the facts of the model that each name leads to. One that
+// leads to several has no price, and no model of its own.
+func (g *gateway) nameInfos(names []route.Name) []httpd.ModelInfo {
+	models := make([]proxy.Model, 0, len(names))
+	for _, n := range names {
+		n.Model.ID = n.Model.Provider + "/" + n.Model.ID
+		models = append(models, n.Model)
+	}
+	rows := g.modelInfos(models)
+	for i, n := range names {
+		rows[i].ID = n.Name
+		if n.Mixed {
+			rows[i].Provider, rows[i].Model, rows[i].Price = "", "", nil
+		}
+	}
+	return rows
 }
 
 func (g *gateway) modelInfos(models []proxy.Model) []httpd.ModelInfo {
@@ -69,7 +90,7 @@ func (a *app) modelsCommand() *cobra.Command {
 // modelsOf keeps one provider's models, and tells a mistyped one from one that
 // has listed none.
 func (a *app) modelsOf(p config.Paths, rows []httpd.ModelInfo, provider string) ([]httpd.ModelInfo, error) {
-	kept := slices.DeleteFunc(rows, func(m httpd.ModelInfo) bool { return m.Provider != provider })
+	kept := slices.DeleteFunc(rows, func(m httpd.ModelInfo) bool { return m.Provider != provider || leadsTo(m) != "" })
 	if len(kept) > 0 {
 		return kept, nil
 	}
@@ -92,12 +113,24 @@ func (a *app) modelTable(rows []httpd.ModelInfo) {
 			in, out = dollars(m.Price.Input), dollars(m.Price.Output)
 			sources[m.Price.Source+" of "+m.Price.Date] = true
 		}
-		table = append(table, []string{m.ID, tokens(m.Context), tokens(m.Output), in, out, cmp.Or(abilities(m), "-")})
+		table = append(table, []string{m.ID + leadsTo(m), tokens(m.Context), tokens(m.Output), in, out, cmp.Or(abilities(m), "-")})
 	}
 	a.table(table)
 	fmt.Fprintln(a.out, "\nCAN: R reasons, V reads images, P reads PDF, T calls tools, E embeds. - is unknown or none.")
 	if len(sources) > 0 {
 		fmt.Fprintf(a.out, "Prices are estimates: list prices in USD per million tokens from %s.\n", strings.Join(sortedKeys(sources), " and "))
+	}
+}
+
+// leadsTo says which model stands behind a name that is not a model's own, else "".
+func leadsTo(m httpd.ModelInfo) string {
+	switch target := m.Provider + "/" + m.Model; {
+	case m.ID == target || m.ID == upstream.SandboxID:
+		return ""
+	case m.Model == "":
+		return " → several"
+	default:
+		return " → " + target
 	}
 }
 

@@ -34,8 +34,14 @@ func listOf(dialect string, names ...string) proxytest.Reply {
 	}[dialect])
 }
 
-// modelIDs are the names in the OpenAI form of the list.
+// modelIDs are the providers' models in the OpenAI form of the list.
 func modelIDs(t *testing.T, d *running) []string {
+	t.Helper()
+	return slices.DeleteFunc(listedIDs(t, d), func(id string) bool { return !strings.Contains(id, "/") })
+}
+
+// listedIDs are all names in the OpenAI form of the list.
+func listedIDs(t *testing.T, d *running) []string {
 	t.Helper()
 	var ids []string
 	list, _ := d.do(http.MethodGet, "/v1/models", nil).JSON(t)["data"].([]any)
@@ -76,6 +82,49 @@ func TestTheListsOfAllProvidersAreMerged(t *testing.T) {
 		}
 		if a := d.do(http.MethodGet, tc.path, nil, header...); a.Status != 200 || !strings.Contains(string(a.Body), tc.want) {
 			t.Errorf("%s %s: got %d %s", tc.path, tc.header, a.Status, a.Body)
+		}
+	}
+}
+
+// TestNamesThatStandForModelsAreListed in every dialect, before the models and none
+// twice: pickers offer nothing else.
+func TestNamesThatStandForModelsAreListed(t *testing.T) {
+	p := proxytest.NewProvider(t, listOf(proxytest.Gemini, "one", "two"))
+	d := startDaemon(t, providerTOML("prov", proxytest.Gemini, p)+`
+[aliases]
+myalias = "prov/one"
+nowhere = "groq/llama"
+smart = "prov/two"
+"prov/two" = "prov/one"
+[groups.team]
+members = ["prov/one", "prov/two"]
+`)
+	want := []string{"auto", "fast", "smart", "myalias", "prov/two", "team", "prov/one"}
+	if ids := listedIDs(t, d); !slices.Equal(ids, want) {
+		t.Errorf("got %v, want %v", ids, want)
+	}
+	for _, tc := range []struct{ path, header, want string }{
+		{"/v1/models", "Anthropic-Version", `"display_name":"myalias"`},
+		{"/v1beta/models", "", `"name":"models/team"`},
+		{"/v1beta/models", "", `"displayName":"myalias","inputTokenLimit":1000`},
+		{"/api/tags", "", `"model":"myalias"`},
+		{"/v1/models/team", "", `"id":"team"`},
+	} {
+		header := []string{}
+		if tc.header != "" {
+			header = []string{tc.header, d.Key}
+		}
+		if a := d.do(http.MethodGet, tc.path, nil, header...); a.Status != 200 || !strings.Contains(string(a.Body), tc.want) {
+			t.Errorf("%s: got %d %s", tc.path, a.Status, a.Body)
+		}
+	}
+	if a := d.post("/api/show", `{"model":"myalias:latest"}`); !strings.Contains(string(a.Body), `"korproxy.context_length":1000`) {
+		t.Errorf("the alias is shown as %s", a.Body)
+	}
+	p.On("/v1beta/models/one:generateContent", whole(proxytest.Gemini, "Hi"))
+	for _, name := range []string{"myalias", "prov/two"} {
+		if a := d.post(ask(proxytest.Gemini, name, false)); a.Status != 200 {
+			t.Errorf("%s: got %d %s", name, a.Status, a.Body)
 		}
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -313,7 +315,7 @@ func portTaken(address string, err error) error {
 	if !isAddrInUse(err) {
 		return fault.New(fault.StartFailed, "cannot listen on %s: %w", address, err)
 	}
-	_, port, _ := net.SplitHostPort(address)
+	host, port, _ := net.SplitHostPort(address)
 	who := portHolder(port)
 	hint := ""
 	if strings.Contains(strings.ToLower(who), "jan") {
@@ -322,7 +324,23 @@ func portTaken(address string, err error) error {
 	if who == "" {
 		who = "another program"
 	}
-	return fault.New(fault.PortTaken, "%s is taken by %s%s: stop it, or start korproxy with --listen 127.0.0.1:1338, or set listen in the configuration", address, who, hint)
+	return fault.New(fault.PortTaken, "%s is taken by %s%s: stop it, or start korproxy with --listen %s, or set listen in the configuration", address, who, hint, freeAfter(host, port))
+}
+
+// portsTried is how many ports are looked at to find one that is free.
+const portsTried = 50
+
+// freeAfter is the next address whose port is free; where none is near, any.
+func freeAfter(host, port string) string {
+	n, _ := strconv.Atoi(port) // listening on one that is no number fails otherwise
+	for i := n + 1; i <= min(n+portsTried, math.MaxUint16); i++ {
+		next := net.JoinHostPort(host, strconv.Itoa(i))
+		if l, err := listenOnce(next); err == nil {
+			l.Close()
+			return next
+		}
+	}
+	return net.JoinHostPort(host, "0")
 }
 
 func (a *app) alreadyRunning(p config.Paths) error {

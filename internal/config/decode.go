@@ -308,7 +308,7 @@ func (r *reader) unknown(f *field, key, path string) {
 		names = append(names, c.name)
 	}
 	fix := "known here: " + strings.Join(names, ", ")
-	if n := nearest(key, names); n != "" {
+	if n := Nearest(key, names); n != "" {
 		fix = fmt.Sprintf("did you mean %q?", n)
 	} else if home := homeOf(key, schema(), ""); home != "" {
 		fix = fmt.Sprintf("did you mean %q?", home)

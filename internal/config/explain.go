@@ -135,7 +135,7 @@ func unknownKey(key, path string, part step, f *field) Problem {
 		names = append(names, c.name)
 	}
 	p := Problem{Code: codeUnknown, Key: key, Message: "unknown key"}
-	switch n := nearest(part.key, names); {
+	switch n := Nearest(part.key, names); {
 	case f.kind == kindTableMap || f.kind == kindTableList || f.kind == kindStringMap:
 		p.Message = fmt.Sprintf("%s has no entry %s", path, part.appendTo(""))
 	case n != "":

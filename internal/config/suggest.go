@@ -2,9 +2,9 @@ package config
 
 import "strings"
 
-// nearest gives the candidate that is at most a third of the word away, or that
+// Nearest gives the candidate that is at most a third of the word away, or that
 // continues the word or is continued by it.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	best, bestAt := "", max(1, len(word)/3)+1
 	if len(word) > 64 {
 		return ""

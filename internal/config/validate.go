@@ -50,7 +50,7 @@ func check(f *field, v reflect.Value) (code, message, fix string) {
 	for _, w := range words {
 		if len(f.enum) > 0 && !slices.Contains(f.enum, w) {
 			fix = "allowed: " + strings.Join(f.enum, ", ")
-			if n := nearest(w, f.enum); n != "" {
+			if n := Nearest(w, f.enum); n != "" {
 				fix = fmt.Sprintf("did you mean %q? %s", n, fix)
 			}
 			return codeValue, "value not allowed", fix
@@ -224,7 +224,7 @@ func (l *loader) validateAccountProvider(a Account, at string) {
 	}
 	names := sortedKeys(l.opts.Catalogue, l.cfg.Providers)
 	fix := "known: " + strings.Join(names, ", ")
-	if n := nearest(a.Provider, names); n != "" {
+	if n := Nearest(a.Provider, names); n != "" {
 		fix = fmt.Sprintf("did you mean %q?", n)
 	}
 	l.report(codeProvider, at+".provider", "unknown provider", fix)
@@ -275,7 +275,7 @@ func (l *loader) validateProviders() {
 }
 
 func (l *loader) catalogueHint(name string) string {
-	if n := nearest(name, sortedKeys(l.opts.Catalogue)); n != "" {
+	if n := Nearest(name, sortedKeys(l.opts.Catalogue)); n != "" {
 		return fmt.Sprintf("did you mean [providers.%s]?", n)
 	}
 	return "set dialect and base_url"

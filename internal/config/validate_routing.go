@@ -52,7 +52,7 @@ func (l *loader) unknownName(path, kind, name string, known []string, otherwise 
 	if len(known) > 0 {
 		fix = "known: " + strings.Join(known, ", ")
 	}
-	if n := nearest(name, known); n != "" {
+	if n := Nearest(name, known); n != "" {
 		fix = fmt.Sprintf("did you mean %q?", n)
 	}
 	l.report(codeName, path, "unknown "+kind, fix)

@@ -172,7 +172,7 @@ func (l *loader) warnAccount(provider, account, path string) {
 		return // found in the environment
 	}
 	fix := "add it with 'korproxy accounts add " + provider + "'"
-	if n := nearest(account, names); n != "" {
+	if n := Nearest(account, names); n != "" {
 		fix = fmt.Sprintf("did you mean %q?", n)
 	}
 	l.warning(path, "no account of that name is configured for "+provider, fix)

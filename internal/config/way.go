@@ -54,7 +54,7 @@ func (l *loader) validateWays(name string) {
 		at := joinPath(joinPath("providers", name)+".connect", kind)
 		if !slices.Contains(wayKinds, kind) {
 			fix := "known: " + strings.Join(wayKinds, ", ")
-			if n := nearest(kind, wayKinds); n != "" {
+			if n := Nearest(kind, wayKinds); n != "" {
 				fix = fmt.Sprintf("did you mean %q? %s", n, fix)
 			}
 			l.report(codeValue, at, "not a way to connect", fix)

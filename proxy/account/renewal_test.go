@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/oauth/oauthtest"
 	"github.com/korproxy/korproxy/internal/secret"
@@ -167,7 +169,7 @@ func TestMain(m *testing.M) {
 	if home := os.Getenv("ACCOUNT_TEST_HOME"); home != "" {
 		os.Exit(wantKey(home, os.Getenv("ACCOUNT_TEST_SERVER")))
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func wantKey(home, server string) int {

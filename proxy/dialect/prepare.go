@@ -41,7 +41,7 @@ func Prepare(r *proxy.Request, t *Target, mem *Replay) (*Prepared, error) {
 		return nil, fault.New(fault.Stateless, "previous_response_id and conversation work only with the provider that keeps them: send the full input")
 	}
 	if r.N > 1 {
-		return nil, fault.New(fault.InvalidField, "n: %d answers were asked for, and this provider gives one per request", r.N)
+		return nil, fault.New(fault.InvalidField, "n: %d answers were asked for, and KorProxy translates one for each request: ask once for each, or choose a provider that speaks this dialect", r.N)
 	}
 	copied := *r
 	p := &preparer{Prepared: &Prepared{Request: &copied, Names: Names{}}, r: &copied, t: t, mem: mem}
@@ -54,6 +54,9 @@ func Prepare(r *proxy.Request, t *Target, mem *Replay) (*Prepared, error) {
 	p.sampling()
 	p.cacheKey()
 	if err := p.media(); err != nil {
+		return nil, err
+	}
+	if err := p.unsaid(r); err != nil {
 		return nil, err
 	}
 	return p.Prepared, nil
@@ -223,6 +226,54 @@ func (p *preparer) media() error {
 			if part.Kind == proxy.PartImage {
 				return fault.New(fault.PartRefused, "the model %s reads no images: choose one that does, or leave the image out", p.t.Model)
 			}
+		}
+	}
+	return nil
+}
+
+// unsaid refuses a request whose last words of the user are media of which the
+// target takes none: nothing would be left to answer, and it would be paid for.
+// What an earlier turn loses is only reported.
+func (p *preparer) unsaid(r *proxy.Request) error {
+	from := len(r.Turns)
+	for i, turn := range slices.Backward(r.Turns) {
+		if turn.Role == proxy.RoleUser {
+			from = i
+		} else if turn.Role != proxy.RoleSystem && from < len(r.Turns) {
+			break
+		}
+	}
+	var lost *proxy.Loss
+	for _, turn := range r.Turns[from:] {
+		if turn.Role != proxy.RoleUser {
+			continue
+		}
+		for _, part := range turn.Parts {
+			if part.Media == nil && part.Text.Empty() && part.Kind == proxy.PartText {
+				continue
+			}
+			if lost = p.lost(part); lost == nil {
+				return nil
+			}
+		}
+	}
+	if lost == nil {
+		return nil
+	}
+	return fault.New(fault.PartRefused, "nothing of the last user message can be sent to %s: %s: %s", p.t.Model, lost.Field, lost.Note)
+}
+
+// lost is what the target's codec says of a part for which it has no place, nil
+// when it has one. Links are fetched after this, or refused for what they are.
+func (p *preparer) lost(part proxy.Part) *proxy.Loss {
+	if part.Media == nil || part.Media.URL != "" && p.is(proxy.Ollama) {
+		return nil
+	}
+	var w jsondoc.Writer
+	alone := &proxy.Request{Dialect: p.r.Dialect, Turns: []proxy.Turn{{Role: proxy.RoleUser, Parts: []proxy.Part{part}}}}
+	for _, l := range For(p.t.Dialect).EncodeRequest(&w, alone, p.t) {
+		if l.Meaning {
+			return &l
 		}
 	}
 	return nil
