@@ -175,16 +175,26 @@ func (w *walk) failed(to *Candidate, f *fault.Error) {
 		}
 		a := &w.again[i]
 		a.tries++
-		if a.at = (time.Time{}); a.tries <= w.h.Retries && passing(f) {
+		if a.at = (time.Time{}); a.tries <= w.h.Retries && passing(f, w.reply.Status) {
 			a.at = time.Now().Add(pause(f, a.tries))
 		}
 	}
 }
 
-// passing says whether the same candidate may serve the same request soon. One
-// that took all its time would take it again.
-func passing(f *fault.Error) bool {
-	return f.Class().Retryable() && f.Class() != fault.Timeout
+// passing says whether the same candidate may serve the same request soon. status
+// is that of the provider's answer, 0 where there was none or a good one. Who took
+// all its time would take it again, but a provider that says itself that it ran out
+// of it. A server that is no API sends its redirect or its page again; and a good
+// answer that cannot be read may be paid for each time.
+func passing(f *fault.Error, status int) bool {
+	refused := status >= 400
+	switch {
+	case f.Code == fault.UpstreamType, f.Code == fault.UpstreamBadJSON, status/100 == 3:
+		return false
+	case f.Code == fault.UpstreamHTML, f.Class() == fault.Timeout:
+		return refused
+	}
+	return f.Class().Retryable()
 }
 
 // The pauses between tries where the provider named none.
@@ -290,7 +300,7 @@ func (w *walk) note(to *Candidate, reply *Reply, began time.Time, waited time.Du
 // but perhaps not for another member of a group.
 func (w *walk) goesOn(to *Candidate, f *fault.Error) bool {
 	switch f.Code {
-	case fault.ModelMissing, fault.LossRefused, fault.NotOffered:
+	case fault.ModelMissing, fault.LossRefused, fault.PartRefused, fault.NotOffered:
 	default:
 		return moveOn(f)
 	}

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ import (
 
 // script is a sender that works through a list of outcomes for each account:
 // "ok", a code, or a code with "@2s", which the provider asks to wait. "+1s" in
-// front is how long it takes.
+// front is how long it takes, and "#503" behind the status of the answer.
 type script struct {
 	mu    sync.Mutex
 	of    map[string][]string
@@ -53,6 +54,8 @@ func (s *script) Send(ctx context.Context, _ *proxy.Inbound, to *proxy.Candidate
 	if text == "panic" {
 		panic("by the script")
 	}
+	text, status, _ := strings.Cut(text, "#")
+	r.Status, _ = strconv.Atoi(status)
 	if text != "ok" {
 		code, wait, _ := strings.Cut(text, "@")
 		r.Fault = fault.New(fault.Code(code), "refused")
@@ -89,6 +92,13 @@ func TestHealing(t *testing.T) {
 		{"nor a refusal for policy", map[string][]string{"a": {string(fault.PolicyRefused)}, "b": {"ok"}}, []string{"a", "b"}, usual, "a", fault.PolicyRefused, 0, 0},
 		{"one that took all its time is not given it again", map[string][]string{"a": {string(fault.FirstByteTimeout)}}, []string{"a"}, usual, "a", fault.FirstByteTimeout, 0, 0},
 		{"but another is tried", map[string][]string{"a": {string(fault.FirstByteTimeout)}, "b": {"ok"}}, []string{"a", "b"}, usual, "a b", "", 0, 0},
+		{"one that says so itself is", map[string][]string{"a": {string(fault.FirstByteTimeout) + "#408", "ok"}}, []string{"a"}, usual, "a a", "", 0, 500 * time.Millisecond},
+		{"a redirect stays one", map[string][]string{"a": {string(fault.UpstreamNetwork) + "#302"}}, []string{"a"}, usual, "a", fault.UpstreamNetwork, 0, 0},
+		{"so does another kind of content", map[string][]string{"a": {string(fault.UpstreamType)}}, []string{"a"}, usual, "a", fault.UpstreamType, 0, 0},
+		{"and a page", map[string][]string{"a": {string(fault.UpstreamHTML)}}, []string{"a"}, usual, "a", fault.UpstreamHTML, 0, 0},
+		{"but for the page of a failure", map[string][]string{"a": {string(fault.UpstreamHTML) + "#502", "ok"}}, []string{"a"}, usual, "a a", "", 0, 500 * time.Millisecond},
+		{"broken JSON is not paid for twice", map[string][]string{"a": {string(fault.UpstreamBadJSON)}}, []string{"a"}, usual, "a", fault.UpstreamBadJSON, 0, 0},
+		{"but may be another's to mend", map[string][]string{"a": {string(fault.UpstreamBadJSON)}, "b": {"ok"}}, []string{"a", "b"}, usual, "a b", "", 0, 0},
 		{"no fail-over by the user's word", map[string][]string{"a": {busy}, "b": {"ok"}}, []string{"a", "b"}, proxy.Healing{}, "a", fault.UpstreamBusy, 0, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -306,5 +316,19 @@ func TestAPanicLeavesNothingUnderWay(t *testing.T) {
 	}()
 	if w.under != 0 {
 		t.Errorf("%d are under way", w.under)
+	}
+}
+
+// TestAnotherMemberMayTakeTheContent: what one model does not read is not sent to
+// it by another account either.
+func TestAnotherMemberMayTakeTheContent(t *testing.T) {
+	router := candidates("a", "same", "other")
+	for i, model := range []string{"m", "m", "n"} {
+		router.to[i].Model = &proxy.Model{ID: model}
+	}
+	s := &outcomes{of: map[string]string{"a": string(fault.PartRefused), "other": "ok"}}
+	reply, err := (&proxy.Engine{Router: router, Sender: s}).Do(t.Context(), &proxy.Inbound{})
+	if err != nil || reply.Fault != nil || !slices.Equal(s.tried, []string{"a", "other"}) {
+		t.Errorf("%v after %v", err, s.tried)
 	}
 }

@@ -326,3 +326,29 @@ func TestRecordedStreamsPassHoweverTheyAreCut(t *testing.T) {
 		}
 	}
 }
+
+// TestOllamasLoadingIsNoQuestion: what loads or unloads a model at an Ollama asks
+// no other provider anything.
+func TestOllamasLoadingIsNoQuestion(t *testing.T) {
+	p := proxytest.NewProvider(t, whole(proxytest.Ollama, "loaded by itself"))
+	d := everyProvider(t, p, "")
+	for _, to := range append([]string{"sandbox"}, fiveDialects...) {
+		model := "to-" + to + "/m"
+		if to == "sandbox" {
+			model = to
+		}
+		before := len(p.Seen())
+		for path, want := range map[string]string{"/api/generate": `"response":"","done":true,"done_reason":"unload"}`, "/api/chat": `"message":{"role":"assistant","content":""},"done":true,"done_reason":"unload"}`} {
+			a := d.post(path, `{"model":"`+model+`","messages":[],"keep_alive":0}`)
+			if to == proxytest.Ollama {
+				want = "loaded by itself"
+			}
+			if a.Status != 200 || !strings.Contains(string(a.Body), want) {
+				t.Errorf("%s of %s: %d %s", path, to, a.Status, a.Body)
+			}
+		}
+		if asked := len(p.Seen()) - before; asked > 0 != (to == proxytest.Ollama) {
+			t.Errorf("%s was asked %d times", to, asked)
+		}
+	}
+}

@@ -89,7 +89,10 @@ func (a *app) serve(ctx context.Context, flags map[string]string, auto bool) err
 	}
 	running.Go(func() { failed <- d.server.ServeSocket(d.socket) })
 	d.greet()
-	settled := time.AfterFunc(settling, debug.FreeOSMemory)
+	settled := time.AfterFunc(settling, func() {
+		debug.FreeOSMemory()
+		forgetProgram()
+	})
 	if d.gateway.distress.Load() == nil {
 		running.Go(d.keepGood)
 	}

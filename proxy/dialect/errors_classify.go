@@ -103,6 +103,10 @@ func classifyStatus(status int) fault.Code {
 		return fault.QuotaExhausted
 	case 403:
 		return fault.ProviderDenied
+	case 408:
+		return fault.FirstByteTimeout
+	case 409, 425: // another request is in the way: the vendors' own clients try again
+		return fault.UpstreamBusy
 	case 413:
 		return fault.UpstreamTooLarge
 	case 429:

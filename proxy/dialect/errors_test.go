@@ -62,6 +62,10 @@ func TestReadError(t *testing.T) {
 		{"a web page", 403, "<!DOCTYPE html><html><body>Just a moment</body></html>", fault.UpstreamHTML},
 		{"plain text", 502, "Bad Gateway", fault.UpstreamFailed},
 		{"nothing", 500, "", fault.UpstreamFailed},
+		{"a time-out of theirs", 408, `{"error":{"message":"Request timed out","type":"invalid_request_error"}}`, fault.FirstByteTimeout},
+		{"a conversation in use", 409, `{"error":{"message":"Another process is currently operating on this conversation. Please retry","type":"invalid_request_error","code":"conversation_locked"}}`, fault.UpstreamBusy},
+		{"too early", 425, "Too Early", fault.UpstreamBusy},
+		{"no such file", 404, `{"error":{"message":"No such File object: file-1","type":"invalid_request_error"}}`, fault.UpstreamRefused},
 		{"nothing of use", 404, "{}", fault.UpstreamRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -145,6 +149,7 @@ func TestErrorsOut(t *testing.T) {
 		{"theirs", fault.Error{Code: fault.UpstreamFailed, Status: 500}, "server_error", "", "api_error", "INTERNAL"},
 		{"ours", fault.Error{Code: fault.Panicked}, "server_error", "", "api_error", "INTERNAL"},
 		{"parameter", fault.Error{Code: fault.UpstreamRefused, Wire: wire("invalid_request_error", "unsupported_parameter", "stop")}, "invalid_request_error", "unsupported_parameter", "invalid_request_error", "INVALID_ARGUMENT"},
+		{"a file that is not there", fault.Error{Code: fault.UpstreamRefused, Status: 404, Wire: wire("invalid_request_error", "", "")}, "invalid_request_error", "", "not_found_error", "NOT_FOUND"},
 		{"not offered", fault.Error{Code: fault.NotOffered}, "not_supported_error", "not_supported", "not_supported_error", "UNIMPLEMENTED"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"net/http"
 	"regexp"
 	"strconv"
 
@@ -88,8 +89,17 @@ func openAIClassWords(e *fault.Error) (kind, code string) {
 	return server, ""
 }
 
+// missing says whether a provider found something not to be there that is not a
+// model, such as a file or an endpoint.
+func missing(e *fault.Error) bool {
+	return e.Code == fault.UpstreamRefused && e.Status == http.StatusNotFound
+}
+
 // anthropicErrorType is the error type of Anthropic's dialect.
 func anthropicErrorType(e *fault.Error) string {
+	if missing(e) {
+		return "not_found_error"
+	}
 	switch e.Class() {
 	case fault.Invalid, fault.Config:
 		return "invalid_request_error"
@@ -157,6 +167,9 @@ var (
 
 // geminiErrorStatus is the status word of Google's dialect.
 func geminiErrorStatus(e *fault.Error) string {
+	if missing(e) {
+		return "NOT_FOUND"
+	}
 	switch e.Class() {
 	case fault.Invalid, fault.TooLarge, fault.Config:
 		return "INVALID_ARGUMENT"

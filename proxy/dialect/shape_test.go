@@ -1,7 +1,7 @@
 package dialect
 
 import (
-	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -42,25 +42,29 @@ func TestFramesOfOneShapeDifferInTheirStringsOnly(t *testing.T) {
 	}
 }
 
-// FuzzShape: what fits has the words of fields that the learnt frame has, and no
-// others. Frames that nobody quotes words in are all there is to tell.
+// FuzzShape: what fits has the members that the learnt frame has, with values
+// that tell something or not as those do.
 func FuzzShape(f *testing.F) {
-	words := [][]byte{wordError, wordFinish, wordFinishLoose, wordUsage, wordNullUsage, wordOllamaDone}
+	words := []struct {
+		name []byte
+		dull string
+	}{{wordError, "null"}, {wordFinish, "null"}, {wordUsage, "null"}, {wordOllamaDone, "false"}}
 	f.Add([]byte(`{"a":"b","usage":null}`), []byte(`{"a":"\"error\":","usage":null}`))
 	f.Add([]byte(`{"a":"b\\"}`), []byte(`{"a":"b\\\""}`))
 	f.Add([]byte(`["a" ,"b"]`), []byte(`["a" ,"usage"]`))
+	f.Add([]byte(`{"done" : false, "m": "done"}`), []byte(`{"done" : false, "m": "\"done\": true"}`))
 	f.Fuzz(func(t *testing.T, learnt, data []byte) {
 		var s shape
 		s.learn(learnt)
 		if len(s.ends) > 0 && !s.fits(learnt) {
 			t.Fatalf("%q does not fit itself", learnt)
 		}
-		if !s.fits(data) {
+		if !s.fits(data) || !json.Valid(learnt) {
 			return
 		}
-		for _, word := range words {
-			if word[len(word)-1] != '"' && bytes.Contains(learnt, word) != bytes.Contains(data, word) {
-				t.Fatalf("%q and %q fit, but %q is in one only", learnt, data, word)
+		for _, w := range words {
+			if tells(learnt, w.name, w.dull) != tells(data, w.name, w.dull) {
+				t.Fatalf("%q and %q fit, but %s tells something in one only", learnt, data, w.name)
 			}
 		}
 	})

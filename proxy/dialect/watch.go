@@ -80,18 +80,45 @@ func (w *Watch) End() (*fault.Error, bool) {
 	return fault.New(fault.StreamTruncated, "the provider closed the stream before the end of the answer"), false
 }
 
+// The names of members that are searched for. A name with its quotes never stands
+// inside a string, where quotes are escaped.
 var (
-	wordError       = []byte(`"error":`) // never inside a string, where quotes are escaped
-	wordFinish      = []byte(`"finish_reason":"`)
-	wordFinishLoose = []byte(`"finish_reason": "`)
+	wordError       = []byte(`"error"`)
+	wordFinish      = []byte(`"finish_reason"`)
 	wordUsage       = []byte(`"usage"`)
-	wordNullUsage   = []byte(`"usage":null`)
 	wordGeminiUsage = []byte(`"usageMetadata"`)
 	wordGeminiEnd   = []byte(`"finishReason"`)
 	wordGeminiBlock = []byte(`"blockReason"`)
-	wordOllamaDone  = []byte(`"done":true`)
+	wordOllamaDone  = []byte(`"done"`)
 	doneMark        = []byte("[DONE]")
 )
+
+// valueOf finds the next member of a name, however deep it stands, and gives all
+// that begins with its value; nil when there is none.
+func valueOf(data, name []byte) []byte {
+	for {
+		at := bytes.Index(data, name)
+		if at < 0 {
+			return nil
+		}
+		data = data[at+len(name):]
+		if rest := unspaced(data); len(rest) > 0 && rest[0] == ':' {
+			return unspaced(rest[1:])
+		}
+	}
+}
+
+func unspaced(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }
+
+// tells says whether a member of that name has a value other than dull.
+func tells(data, name []byte, dull string) bool {
+	for v := valueOf(data, name); len(v) > 0; v = valueOf(v, name) {
+		if !bytes.HasPrefix(v, []byte(dull)) {
+			return true
+		}
+	}
+	return false
+}
 
 func (w *Watch) frame(name, data []byte) error {
 	w.frames++
@@ -103,7 +130,7 @@ func (w *Watch) frame(name, data []byte) error {
 	case proxy.AnthropicMessages:
 		w.anthropic(nameOf(name, data), data)
 	case proxy.Gemini:
-		w.finish = w.finish || bytes.Contains(data, wordGeminiEnd) || bytes.Contains(data, wordGeminiBlock)
+		w.finish = w.finish || tells(data, wordGeminiEnd, "null") || tells(data, wordGeminiBlock, "null")
 		if bytes.Contains(data, wordGeminiUsage) {
 			w.last = append(w.last[:0], data...)
 		}
@@ -138,35 +165,59 @@ func (w *Watch) chat(data []byte) {
 		w.ended = true
 		return
 	}
-	tells := bytes.Contains(data, wordFinish) || bytes.Contains(data, wordFinishLoose)
-	w.finish = w.finish || tells
-	if bytes.Contains(data, wordUsage) && !bytes.Contains(data, wordNullUsage) {
-		tells = true
+	finish, usage := tells(data, wordFinish, "null"), tells(data, wordUsage, "null")
+	w.finish = w.finish || finish && finishes(data)
+	if usage {
 		w.take(data)
 	}
-	if w.plain(data) && !tells {
+	if w.plain(data) && !finish && !usage {
 		w.dull.learn(data)
 	}
+}
+
+// finishes says whether a chunk gives the reason why its answer ended. Some
+// servers write an empty one into every chunk.
+func finishes(data []byte) bool {
+	for v := valueOf(data, wordFinish); len(v) > 1; v = valueOf(v, wordFinish) {
+		if v[0] == '"' && v[1] != '"' {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *Watch) ollama(data []byte) {
 	if w.dull.fits(data) {
 		return
 	}
-	done := bytes.Contains(data, wordOllamaDone)
-	if done {
+	suspect := tells(data, wordOllamaDone, "false")
+	if suspect && saysDone(data) {
 		w.ended = true
 		w.take(data)
 	}
-	if w.plain(data) && !done {
+	if w.plain(data) && !suspect {
 		w.dull.learn(data)
 	}
+}
+
+// saysDone looks for the member of the line itself: the arguments of a tool call
+// may have one of the same name.
+func saysDone(data []byte) bool {
+	done := false
+	// A line that breaks off says no more than what stands before.
+	_ = jsondoc.Scan(data, func(key []byte, start, end int) bool {
+		if string(key) == "done" {
+			done = string(data[start:end]) == "true"
+		}
+		return true
+	})
+	return done
 }
 
 // plain marks content, or reports a frame that has an error. It says whether the
 // frame cannot have one.
 func (w *Watch) plain(data []byte) bool {
-	suspect := bytes.Contains(data, wordError)
+	suspect := tells(data, wordError, "null")
 	if !suspect || !w.isError(data) {
 		w.content = true
 	}

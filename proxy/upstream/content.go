@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/korproxy/korproxy/proxy"
 )
 
 // contentKind is what a content type says of a body.
@@ -33,10 +35,35 @@ func kindOf(contentType string) contentKind {
 	return kindOther
 }
 
-// streamsAnyway recognises a stream that the provider calls JSON.
-func streamsAnyway(src *watchedBody) bool {
+// sniff finds by its beginning what an answer is that was to be a stream and is
+// not called one. Ollama's streams begin as its whole answers do.
+func sniff(src *watchedBody, d proxy.Dialect, kind contentKind, contentType string) (contentKind, string) {
+	if kind == kindStream || kind == kindHTML {
+		return kind, contentType
+	}
 	first, err := src.peek()
-	return err == nil && looksLikeStream(first) // an error is for the next read to tell
+	switch {
+	case err != nil: // is for the next read to tell
+	case looksLikeStream(first):
+		return kindStream, "text/event-stream"
+	case d != proxy.Ollama && looksLikeJSON(first):
+		return kindJSON, contentType
+	}
+	return kind, contentType
+}
+
+// called is a content type as it stands in a message.
+func called(contentType string) string {
+	if contentType == "" {
+		return "something without a content type"
+	}
+	return contentType
+}
+
+// looksLikeJSON recognises an object or a list by its beginning.
+func looksLikeJSON(first []byte) bool {
+	first = bytes.TrimLeft(first, " \t\r\n\ufeff")
+	return len(first) > 0 && (first[0] == '{' || first[0] == '[')
 }
 
 // looksLikeStream recognises server-sent events by their beginning.

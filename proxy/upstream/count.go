@@ -79,8 +79,9 @@ func (s *Sender) estimated(in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply
 	return s.estimate(req, to), nil
 }
 
-// The estimate: English and code run at about four bytes a token, and callers
-// compact their conversation by it, so it is on the safe side.
+// The estimate: English and code run at a little over four bytes a token. Callers
+// compact their conversation by it, so it is on the safe side by 1.15, until the
+// model itself has shown how it counts.
 const (
 	bytesPerToken  = 3.6
 	tokensPerImage = 1600
@@ -89,34 +90,49 @@ const (
 
 // estimate guesses the tokens of everything the model would read.
 func (s *Sender) estimate(r *proxy.Request, to *proxy.Candidate) *proxy.Reply {
-	bytes, tokens := 0, 0
-	var parts func([]proxy.Part)
-	parts = func(list []proxy.Part) {
-		for _, p := range list {
-			bytes += len(p.Text) + len(p.Raw)
-			switch {
-			case p.Media != nil && p.Kind == proxy.PartImage:
-				tokens += tokensPerImage
-			case p.Media != nil:
-				bytes += len(p.Media.Data)/4 + len(p.Media.Text)
-			case p.Call != nil:
-				bytes += len(p.Call.Name) + len(p.Call.Args)
-			case p.Result != nil:
-				bytes += len(p.Result.Object)
-				parts(p.Result.Parts)
-			}
-		}
-	}
-	parts(r.System)
+	w := weigh(r)
+	return &proxy.Reply{Candidate: to, Status: 200, Tokens: int64(float64(w.bytes)/s.scales.of(to)) + int64(w.tokens), Estimated: true}
+}
+
+// weight is how much a model reads.
+type weight struct {
+	bytes  int  // of text
+	tokens int  // of all that is no text
+	mixed  bool // there is what no measure holds for: media, and what the provider's own tools bring
+}
+
+// weigh adds up what a request has the model read.
+func weigh(r *proxy.Request) weight {
+	var w weight
+	w.parts(r.System)
 	for _, t := range r.Turns {
-		tokens += tokensPerTurn
-		parts(t.Parts)
+		w.tokens += tokensPerTurn
+		w.parts(t.Parts)
 	}
 	for _, t := range r.Tools {
-		tokens += tokensPerTurn
-		bytes += len(t.Name) + len(t.Description) + len(t.Schema) + len(t.Raw)
+		w.tokens += tokensPerTurn
+		w.bytes += len(t.Name) + len(t.Description) + len(t.Schema) + len(t.Raw)
+		w.mixed = w.mixed || t.Hosted != ""
 	}
-	return &proxy.Reply{Candidate: to, Status: 200, Tokens: int64(float64(bytes)/bytesPerToken) + int64(tokens), Estimated: true}
+	return w
+}
+
+func (w *weight) parts(list []proxy.Part) {
+	for _, p := range list {
+		w.bytes += len(p.Text) + len(p.Raw)
+		w.mixed = w.mixed || p.Media != nil || p.Opaque != nil
+		switch {
+		case p.Media != nil && p.Kind == proxy.PartImage:
+			w.tokens += tokensPerImage
+		case p.Media != nil:
+			w.bytes += len(p.Media.Data)/4 + len(p.Media.Text)
+		case p.Call != nil:
+			w.bytes += len(p.Call.Name) + len(p.Call.Args)
+		case p.Result != nil:
+			w.bytes += len(p.Result.Object)
+			w.parts(p.Result.Parts)
+		}
+	}
 }
 
 // sendFill completes text at a provider that has an endpoint of its own for it.

@@ -41,9 +41,9 @@ const (
 	// maxInterim is how many answers of status 1xx may precede the real one.
 	maxInterim = 8
 	// writesAside is the size from which on a body is written by another goroutine:
-	// it may not fit into what the system holds for a connection, and a provider may
+	// it may not fit into what systems hold for a connection, and a provider may
 	// answer, with a refusal, before it has read all.
-	writesAside = 64 << 10
+	writesAside = 128 << 10
 )
 
 func newDirect(dial dialer) *direct {
@@ -235,7 +235,7 @@ func (c *directConn) write(req *http.Request, body *payload) <-chan error {
 		for _, piece := range body.pieces {
 			head.Write(piece)
 		}
-		_, err := c.Conn.Write(head.Bytes())
+		_, err := c.Write(head.Bytes())
 		heads.Put(head)
 		done <- err
 		return done

@@ -29,6 +29,9 @@ func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to *proxy
 	if err != nil {
 		return nil, err
 	}
+	if len(req.Tokens) > 0 && at.Dialect != proxy.OpenAIChat {
+		return nil, fault.New(fault.PartRefused, "input: %s takes texts, not the tokens of another model: send texts, or choose an embedding model of a provider with OpenAI's API", to.Provider.Name)
+	}
 	t := s.target(to, at.Dialect)
 	var w jsondoc.Writer
 	losses := target.EncodeEmbed(&w, req, t)
@@ -46,7 +49,7 @@ func (s *Sender) sendEmbedding(ctx context.Context, in *proxy.Inbound, to *proxy
 	if r.Vectors, err = target.DecodeVectors(doc); err != nil {
 		return nil, err
 	}
-	if got, want := len(r.Vectors.Items), max(1, len(req.Inputs)); got != want && len(req.Tokens) == 0 {
+	if got, want := len(r.Vectors.Items), max(1, len(req.Inputs)+len(req.Tokens)); got != want {
 		return nil, fault.New(fault.UpstreamBadJSON, "%s sent %d vectors for %d inputs", to.Provider.Name, got, want)
 	}
 	return r, nil
@@ -64,7 +67,7 @@ func (s *Sender) exchangeJSON(ctx context.Context, in *proxy.Inbound, to *proxy.
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkJSON(b, kindOf(r.Header.Get("Content-Type")), src.host, r.Header.Get("Content-Type")); err != nil {
+	if err := checkJSON(b, kindOf(r.Header.Get("Content-Type")), src.host, r.Header.Get("Content-Type"), nil); err != nil {
 		return nil, nil, err
 	}
 	doc, err := jsondoc.Parse(b)

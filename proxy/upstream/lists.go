@@ -316,7 +316,7 @@ func (s *Sender) getOnce(ctx context.Context, url string, h http.Header, codec d
 	if err != nil {
 		return nil, err
 	}
-	if err := checkJSON(b, kindOf(resp.Header.Get("Content-Type")), src.host, resp.Header.Get("Content-Type")); err != nil {
+	if err := checkJSON(b, kindOf(resp.Header.Get("Content-Type")), src.host, resp.Header.Get("Content-Type"), nil); err != nil {
 		return nil, err
 	}
 	doc, err := jsondoc.Parse(b)

@@ -114,30 +114,33 @@ func (s *Sender) tryNative(ctx context.Context, in *proxy.Inbound, to *proxy.Can
 		return nil, err
 	}
 	r.OnClose(src.Close)
-	if resp.StatusCode/100 != 2 {
-		readFault(r, src, dialect.For(in.Dialect))
-		r.Fault = fault.As(signedOut(r.Fault, to.Account))
-		hideKey(r, key)
-		endToEnd(r.Header)
-		return r, nil
-	}
-	contentType := resp.Header.Get("Content-Type")
-	kind := kindOf(contentType)
-	if kind == kindJSON && in.Stream && !in.Array && streamsAnyway(src) {
-		kind, contentType = kindStream, "text/event-stream"
-	}
-	switch {
-	case kind == kindStream || in.Stream && kind != kindHTML && (kind != kindJSON || in.Array || in.Dialect == proxy.Ollama):
-		err = beginStream(r, src, in, contentType)
-	default:
-		err = readWhole(r, src, resp.ContentLength, kind)
-	}
-	if err != nil {
+	if err = s.readNative(r, src, in, resp.ContentLength); err != nil {
 		r.Close()
 		return nil, err
 	}
+	if r.Fault != nil {
+		r.Fault = fault.As(signedOut(r.Fault, to.Account))
+		hideKey(r, key)
+	}
 	endToEnd(r.Header)
 	return r, nil
+}
+
+// readNative reads an answer in the caller's dialect as far as it is read here.
+func (s *Sender) readNative(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, length int64) error {
+	if r.Status/100 != 2 {
+		readFault(r, src, dialect.For(in.Dialect))
+		return nil
+	}
+	contentType := r.Header.Get("Content-Type")
+	kind := kindOf(contentType)
+	if in.Stream && !in.Array {
+		kind, contentType = sniff(src, in.Dialect, kind, contentType)
+	}
+	if in.Stream && (kind == kindStream || kind == kindOther || kind == kindJSON && (in.Array || in.Dialect == proxy.Ollama)) {
+		return beginStream(r, src, in, contentType)
+	}
+	return s.readWhole(r, src, in, length, kind)
 }
 
 // beginStream reads the first bytes of a stream, so that a provider that fails
@@ -166,6 +169,13 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 	if looksLikePage(first) {
 		return fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", src.host, printable(first))
 	}
+	if err != nil {
+		// What the end completes is part of what came first. It is told of again.
+		_, _ = w.End()
+	}
+	if noStream(first, in.Dialect, kindOf(contentType), err != nil && !w.Begun()) {
+		return fault.New(fault.UpstreamType, "%s sent %s instead of a stream: %s", src.host, called(contentType), printable(first))
+	}
 	if f := w.FailedFirst(); f != nil {
 		r.Fault, r.Status = f, f.HTTPStatus()
 		return nil
@@ -177,68 +187,20 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 	return nil
 }
 
+// noStream recognises what is neither called a stream nor begins like one. Where
+// each line is an event of its own that is seen at once, else when the end came
+// before any event.
+func noStream(first []byte, d proxy.Dialect, kind contentKind, over bool) bool {
+	if kind == kindStream || looksLikeJSON(first) {
+		return false
+	}
+	return over || d == proxy.Ollama && len(bytes.TrimSpace(first)) > 0
+}
+
 // pauses says whether a stream that has no event yet may rest here: behind a
 // comment or a blank line, which keep the connection alive and are passed on.
 func pauses(first []byte) bool {
 	return bytes.HasSuffix(first, []byte("\n\n")) || bytes.HasSuffix(first, []byte("\n\r\n")) || bytes.HasPrefix(first, []byte{':'}) && bytes.HasSuffix(first, []byte{'\n'})
-}
-
-// readWhole takes a whole JSON answer and makes sure it is one.
-func readWhole(r *proxy.Reply, src *watchedBody, length int64, kind contentKind) error {
-	b, err := readAll(src, length)
-	if err != nil {
-		return err
-	}
-	if !looksLikeStream(b) { // some stream unasked; the caller may know
-		if err := checkJSON(b, kind, src.host, r.Header.Get("Content-Type")); err != nil {
-			return err
-		}
-	}
-	r.Whole = b
-	r.Header.Del("Content-Encoding")
-	return nil
-}
-
-// checkJSON finds what is not an answer of an API.
-func checkJSON(b []byte, kind contentKind, host, contentType string) error {
-	trimmed := bytes.TrimLeft(b, " \t\r\n")
-	switch {
-	case kind == kindHTML || looksLikePage(trimmed):
-		return fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", host, printable(b))
-	case len(trimmed) == 0:
-		return fault.New(fault.UpstreamBadJSON, "%s sent an empty answer", host)
-	case trimmed[0] != '{' && trimmed[0] != '[':
-		if kind == kindJSON {
-			return fault.New(fault.UpstreamBadJSON, "%s sent an answer that is not JSON: %s", host, printable(b))
-		}
-		return fault.New(fault.UpstreamType, "%s sent %s instead of JSON: %s", host, contentType, printable(b))
-	case trimmed[0] == '{':
-		if err := jsondoc.Scan(b, func([]byte, int, int) bool { return true }); err != nil {
-			return fault.New(fault.UpstreamBadJSON, "%s sent a broken answer: %w", host, err)
-		}
-	}
-	return nil
-}
-
-func readAll(src *watchedBody, length int64) ([]byte, error) {
-	if length > maxAnswer {
-		return nil, fault.New(fault.UpstreamBadJSON, "%s sent an answer of %d bytes", src.host, length)
-	}
-	if length >= 0 {
-		b := make([]byte, length)
-		if _, err := io.ReadFull(src, b); err != nil {
-			return nil, networkFault(err, src.host)
-		}
-		return b, nil
-	}
-	b, err := io.ReadAll(io.LimitReader(src, maxAnswer+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxAnswer {
-		return nil, fault.New(fault.UpstreamBadJSON, "%s sent an answer of more than %d bytes", src.host, maxAnswer)
-	}
-	return b, nil
 }
 
 // openBody puts the response body under its watchdog, decompressed where the

@@ -25,13 +25,20 @@ func readFault(r *proxy.Reply, src *watchedBody, c dialect.Codec) {
 		r.Fault = fault.As(err)
 		return
 	}
-	r.Fault = c.DecodeError(r.Status, b)
+	decodeFault(r, r.Status, b, c)
+	r.Header.Del("Content-Encoding")
+}
+
+// decodeFault reads an error of that status from the body it came in, and from
+// what the headers say beside it.
+func decodeFault(r *proxy.Reply, status int, b []byte, c dialect.Codec) {
+	r.Fault = c.DecodeError(status, b)
 	if f := r.Fault; f.Wire == nil || f.Wire.Message == "" {
 		if looksLikePage(b) || kindOf(r.Header.Get("Content-Type")) == kindHTML {
 			f.Code = fault.UpstreamHTML
 		}
 		if text := printable(b); text != "" {
-			f.Message = "the provider answered " + http.StatusText(r.Status) + ": " + text
+			f.Message = "the provider answered " + http.StatusText(status) + ": " + text
 		}
 	} else {
 		r.Native = b
@@ -46,7 +53,6 @@ func readFault(r *proxy.Reply, src *watchedBody, c dialect.Codec) {
 	if r.Fault.Code == fault.RateLimit && r.Fault.RetryAfter == 0 && r.Header.Get("X-Should-Retry") == "false" {
 		r.Fault.Code = fault.QuotaExhausted // the cap of a month looks like that of a minute but for this
 	}
-	r.Header.Del("Content-Encoding")
 }
 
 // notAnAnswer is the fault of a redirect, which is not followed as the key

@@ -44,6 +44,7 @@ type Sender struct {
 	userAgent string
 	replay    *dialect.Replay
 	learned   *learned
+	scales    scales
 	log       *slog.Logger
 }
 
@@ -63,6 +64,7 @@ func NewSender(version string, keys Keys, options func() Options, log *slog.Logg
 		userAgent: userAgent(version),
 		replay:    dialect.NewReplay(),
 		learned:   newLearned(time.Now),
+		scales:    scales{models: map[string]scale{}},
 		log:       log,
 	}
 }
@@ -104,6 +106,9 @@ func (s *Sender) Close() {
 
 // Send implements proxy.Sender.
 func (s *Sender) Send(ctx context.Context, in *proxy.Inbound, to *proxy.Candidate) (*proxy.Reply, error) {
+	if reply := s.loaded(in, to); reply != nil {
+		return reply, nil
+	}
 	if to.Provider.Sandbox {
 		return s.sandbox(in, to)
 	}
@@ -148,4 +153,19 @@ func (s *Sender) native(in *proxy.Inbound, to *proxy.Candidate) (proxy.Surface, 
 		return surface, ok && p.CountTokens
 	}
 	return p.Surface(in.Dialect)
+}
+
+// loaded answers for providers that load no models; nil is for all other requests.
+func (s *Sender) loaded(in *proxy.Inbound, to *proxy.Candidate) *proxy.Reply {
+	if in.Dialect != proxy.Ollama || in.Op != proxy.OpGenerate && in.Op != proxy.OpComplete {
+		return nil
+	}
+	if _, native := s.native(in, to); native {
+		return nil
+	}
+	b, ok := dialect.OllamaLoad(in.Body, &dialect.Caller{Model: in.Model, Created: in.Began.Unix(), Generate: in.Op == proxy.OpComplete})
+	if !ok {
+		return nil
+	}
+	return &proxy.Reply{Candidate: to, Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Whole: b}
 }

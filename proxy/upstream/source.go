@@ -22,11 +22,14 @@ type source struct {
 	dec     dialect.Decoder
 	back    *dialect.Return
 	usage   proxy.Usage
-	ahead   []proxy.Event // read by prime, not yet given out
-	begun   bool          // something has been read
-	over    bool          // the stream has ended
-	ended   bool          // a Finish or an Error was given out
-	content bool          // something was given out that the caller will see
+	ahead   []proxy.Event     // read by prime, not yet given out
+	begun   bool              // something has been read
+	over    bool              // the stream has ended
+	ended   bool              // a Finish or an Error was given out
+	content bool              // something was given out that the caller will see
+	ends    func(proxy.Usage) // told at the end, may be nil
+	called  string            // the content type
+	other   *fault.Error      // what it is if no frame of it can be read: not a stream, as it is not called one
 
 	// The steps of an event's way, made once: a closure for each read would
 	// be garbage for each chunk.
@@ -37,10 +40,16 @@ type source struct {
 }
 
 func newSource(src *watchedBody, codec dialect.Codec, contentType string, back *dialect.Return) *source {
-	s := &source{src: src, buf: make([]byte, readSize), framer: codec.NewFramer(contentType), dec: codec.NewDecoder(), back: back}
+	s := &source{src: src, buf: make([]byte, readSize), framer: codec.NewFramer(contentType), dec: codec.NewDecoder(), back: back, called: contentType}
 	s.give = s.pass
 	s.step = func(e *proxy.Event) error { return s.back.Event(e, s.give) }
-	s.frame = func(name, data []byte) error { return s.dec.Frame(name, data, s.step) }
+	s.frame = func(name, data []byte) error {
+		err := s.dec.Frame(name, data, s.step)
+		if err == nil || errors.Is(err, io.EOF) {
+			s.other = nil
+		}
+		return err
+	}
 	return s
 }
 
@@ -123,6 +132,9 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 			if looksLikePage(s.buf[:n]) {
 				return s.finish(fault.New(fault.UpstreamHTML, "%s sent a web page instead of an answer: %s", s.src.host, printable(s.buf[:n])))
 			}
+			if kindOf(s.called) != kindStream {
+				s.other = fault.New(fault.UpstreamType, "%s sent %s instead of a stream: %s", s.src.host, called(s.called), printable(s.buf[:n]))
+			}
 		}
 		if ferr := s.framer.Feed(s.buf[:n], s.frame); ferr != nil {
 			return s.finish(ferr)
@@ -148,11 +160,17 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 func (s *source) finish(err error) error {
 	s.over = true
 	s.src.Close()
+	if s.ends != nil {
+		s.ends(s.usage)
+	}
 	if err == nil || errors.Is(err, io.EOF) {
 		if s.ended {
 			return io.EOF
 		}
 		err = fault.New(fault.StreamTruncated, "the provider closed the stream before the end of the answer")
+	}
+	if s.other != nil && noAnswer(err) {
+		err = s.other
 	}
 	if errors.Is(err, dialect.ErrFrameTooLong) {
 		err = fault.New(fault.UpstreamBadJSON, "%s sent a frame of more than 32 MB", s.src.host)
@@ -168,4 +186,11 @@ func (s *source) finish(err error) error {
 		return gerr
 	}
 	return io.EOF
+}
+
+// noAnswer says whether a stream ended for what was in it, rather than for the
+// connection.
+func noAnswer(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && (f.Code == fault.StreamTruncated || f.Code == fault.UpstreamBadJSON)
 }

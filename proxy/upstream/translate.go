@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -148,6 +149,7 @@ func (s *Sender) tryTranslated(ctx context.Context, in *proxy.Inbound, to *proxy
 		r.Close()
 		return nil, err
 	}
+	s.weighs(r, req, at.Dialect)
 	return r, nil
 }
 
@@ -203,22 +205,13 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 	kind := kindOf(contentType)
 	if kind == kindHTML {
 		b, _ := readAll(src, -1)
-		return checkJSON(b, kind, src.host, contentType)
+		return checkJSON(b, kind, src.host, contentType, nil)
 	}
-	if kind == kindJSON && in.Stream && streamsAnyway(src) {
-		kind, contentType = kindStream, "text/event-stream"
+	if in.Stream {
+		kind, contentType = sniff(src, codec.Dialect(), kind, contentType)
 	}
 	if kind == kindStream || in.Stream && kind != kindJSON {
-		source := newSource(src, codec, contentType, back)
-		if err := source.prime(); err != nil {
-			var f *fault.Error
-			if errors.As(err, &f) && f.Wire != nil {
-				attribute(f, r.Candidate, in)
-			}
-			return err
-		}
-		r.Events = source
-		return nil
+		return receiveStream(r, newSource(src, codec, contentType, back), in)
 	}
 	length := int64(-1)
 	if n, err := strconv.ParseInt(r.Header.Get("Content-Length"), 10, 64); err == nil {
@@ -228,7 +221,11 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 	if err != nil {
 		return err
 	}
-	if err := checkJSON(b, kind, src.host, contentType); err != nil {
+	if looksLikeStream(b) {
+		src.ahead, src.err = b, io.EOF
+		return receiveStream(r, newSource(src, codec, "text/event-stream", back), in)
+	}
+	if err := checkJSON(b, kind, src.host, contentType, nil); err != nil {
 		return err
 	}
 	doc, err := jsondoc.Parse(b)
@@ -242,5 +239,17 @@ func (s *Sender) receive(r *proxy.Reply, src *watchedBody, codec dialect.Codec, 
 	}
 	r.Losses = append(r.Losses, r.Answer.Losses...)
 	back.Answer(r.Answer)
+	return nil
+}
+
+func receiveStream(r *proxy.Reply, source *source, in *proxy.Inbound) error {
+	if err := source.prime(); err != nil {
+		var f *fault.Error
+		if errors.As(err, &f) && f.Wire != nil {
+			attribute(f, r.Candidate, in)
+		}
+		return err
+	}
+	r.Events = source
 	return nil
 }
