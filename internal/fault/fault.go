@@ -92,9 +92,16 @@ func (e *Error) Unwrap() error { return e.Err }
 // Class is the registered class of the error's code.
 func (e *Error) Class() Class { return Lookup(e.Code).Class }
 
+// StatusOverloaded is Anthropic's own for "overloaded", which only its callers know.
+const StatusOverloaded = 529
+
 // HTTPStatus is the status a caller should see.
 func (e *Error) HTTPStatus() int {
-	if e.Status != 0 {
+	switch e.Status {
+	case 0:
+	case StatusOverloaded:
+		return http.StatusServiceUnavailable
+	default:
 		return e.Status
 	}
 	if s := Lookup(e.Code).Status; s != 0 {

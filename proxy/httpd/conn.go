@@ -12,8 +12,10 @@ import (
 // caller; a reverse proxy's answer of 5 KB arrives in two parts.
 type conn struct {
 	*net.TCPConn
+	home      *http.Server // serves it again after a stream
 	gathering bool
 	gathered  []byte
+	ahead     []byte // of the next request, read while a stream ran
 }
 
 // mostGathered bounds what is copied for the sake of one write less.
@@ -57,13 +59,28 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Read gives what was read ahead first.
+func (c *conn) Read(p []byte) (int, error) {
+	if len(c.ahead) == 0 {
+		return c.TCPConn.Read(p)
+	}
+	n := copy(p, c.ahead)
+	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
+		c.ahead = nil
+	}
+	return n, nil
+}
+
 // gatheringListener makes the connections of callers.
-type gatheringListener struct{ net.Listener }
+type gatheringListener struct {
+	net.Listener
+	home *http.Server
+}
 
 func (l gatheringListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if tcp, ok := c.(*net.TCPConn); ok {
-		return &conn{TCPConn: tcp}, err
+		return &conn{TCPConn: tcp, home: l.home}, err
 	}
 	return c, err
 }

@@ -17,7 +17,7 @@ func TestAnAnswerIsOneWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted, err := gatheringListener{l}.Accept()
+	accepted, err := gatheringListener{Listener: l}.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}

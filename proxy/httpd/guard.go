@@ -23,6 +23,8 @@ type visitor struct {
 	query string // without keys
 	// profile and workspace are what the request, its path or its key asks for.
 	profile, workspace string
+	// detached: the request goes on in a goroutine of its own, which leaves for it.
+	detached bool
 }
 
 type visitorKey struct{}
@@ -52,17 +54,17 @@ func (s *Server) catch(w http.ResponseWriter, r *http.Request) {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
-	s.logPanic(w, r, p)
+	s.logPanic(w.Header().Get(headerID), r.URL.Path, p)
 	s.refuse(w, r, fault.New(fault.Panicked, "KorProxy failed at this request; others go on"))
 }
 
 // logPanic is called by the function that recovered, while the stack is whole.
-func (s *Server) logPanic(w http.ResponseWriter, r *http.Request, p any) {
-	s.Log.Error("panic in a request", "id", w.Header().Get(headerID), "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+func (s *Server) logPanic(id, path string, p any) {
+	s.Log.Error("panic in a request", "id", id, "path", path, "panic", p, "stack", string(debug.Stack()))
 }
 
 // guarded lets in who may come in, and recovers as recovered does, which would
-// be one more frame on the stack of every stream.
+// be one more frame on the stack of every stream that net/http keeps.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.catch(w, r)
@@ -70,7 +72,11 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		if v == nil {
 			return
 		}
-		defer s.leave()
+		defer func() {
+			if !v.detached {
+				s.leave()
+			}
+		}()
 		if s.draining.Load() && !isProbe(r) {
 			w.Header().Set("Retry-After", "2")
 			w.Header().Set("Connection", "close")

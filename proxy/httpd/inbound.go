@@ -71,16 +71,27 @@ func (s *Server) gemini(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveCall reads a request and answers it. model is the name from the path
-// for dialects that have it there. Reading and asking have returned by the time
-// the answer streams: a stream keeps its stack for minutes, and with their
-// frames on it the runtime could not give half of it back.
+// for dialects that have it there. A stream whose connection was taken over goes
+// on in a fresh goroutine: this one has grown its stack, and net/http's buffers are
+// held by it.
 func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, v *visitor, e *endpoint, model string) {
 	out := newOutcome(r, v, e, model)
-	defer s.end(w, r, out)
+	s.answer(w, r, out)
+	if out.rest != nil {
+		v.detached = true
+		go s.carry(out, r.URL.Path)
+	}
+}
+
+// answer reads and asks, then writes. Reading and asking have returned by the
+// time the answer streams: a stream keeps its stack for minutes, and with their
+// frames on it the runtime could not give half of it back.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, out *outcome) {
+	defer s.end(out, r.URL.Path)
 	if s.ask(w, r, out); out.reply != nil {
 		s.write(w, out.in, out.reply, out)
-		if out.fault == panicked {
-			out.fault = nil
+		if out.rest == nil {
+			out.well()
 		}
 	}
 }
@@ -122,7 +133,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) {
 		in.Array = !strings.Contains("&"+in.Query+"&", "&alt=sse&")
 	}
 	w.Header()[headerClass] = classHeader[in.Class]
-	reply, err := s.Doer.Do(r.Context(), in)
+	reply, err := s.Doer.Do(out.context(r), in)
 	if err != nil {
 		refuse(err)
 		return
@@ -132,12 +143,16 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) {
 
 // end is deferred. An answer that a panic broke off in its midst is cut off: an
 // error behind half an answer would be taken for its end.
-func (s *Server) end(w http.ResponseWriter, r *http.Request, out *outcome) {
+func (s *Server) end(out *outcome, path string) {
 	p := recover()
+	if out.rest != nil { // not yet
+		return
+	}
 	if out.reply != nil {
 		out.reply.Close()
 	}
 	s.account(out)
+	out.release()
 	if p == nil {
 		return
 	}
@@ -145,7 +160,7 @@ func (s *Server) end(w http.ResponseWriter, r *http.Request, out *outcome) {
 		panic(p)
 	}
 	if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
-		s.logPanic(w, r, p)
+		s.logPanic(out.in.ID, path, p)
 	}
 	panic(http.ErrAbortHandler)
 }

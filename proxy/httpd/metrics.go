@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -69,11 +70,23 @@ type outcome struct {
 	streams   bool // how the provider's answer ends is not known before
 	dialect   proxy.Dialect
 	whole     []byte // a native answer whose usage is read at the end
+
+	to     streamWriter
+	rest   streaming          // what is left of a stream when its connection was taken over
+	cancel context.CancelFunc // of a context of our own, nil where the request has its own
+	untie  func() bool        // from the request's context
 }
 
 func (o *outcome) fail(err error) { o.fault = fault.As(err) }
 
 func (o *outcome) left() { o.gone = true }
+
+// well notes that nothing panicked.
+func (o *outcome) well() {
+	if o.fault == panicked {
+		o.fault = nil
+	}
+}
 
 func (o *outcome) first() {
 	if o.firstByte == 0 {
@@ -198,6 +211,9 @@ func (s *Server) logRequest(o *outcome, r *proxy.Record) {
 		slog.String("provider", r.Provider), slog.String("account", r.Account), slog.String("model", cmp.Or(r.Model, r.Asked)),
 		slog.String("outcome", r.Outcome), slog.String("code", string(r.Code)), slog.Int("attempts", r.Attempts),
 		slog.Int64("ms", r.Latency.Milliseconds()), slog.Int64("input", r.Usage.Input), slog.Int64("output", r.Usage.Output))
+	if o.reply != nil && len(o.reply.Losses) > 0 {
+		s.Log.Info("lossy", "id", r.ID, "provider", r.Provider, "fields", lostFields(o.reply.Losses))
+	}
 	if o.fault != nil && o.fault.Err != nil {
 		s.Log.Debug("cause", "id", r.ID, "code", string(r.Code), "error", o.fault.Err)
 	}
@@ -223,4 +239,15 @@ func wholeUsage(d proxy.Dialect, b []byte) proxy.Usage {
 	}
 	u, _ := dialect.For(d).Usage(doc)
 	return u
+}
+
+// lostFields names what an answer or a request lost, without what it was.
+func lostFields(losses []proxy.Loss) string {
+	var names []string
+	for _, l := range losses {
+		if name := written(l.Field); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }

@@ -8,7 +8,7 @@ import (
 
 // ModelInfo is one row of GET /korproxy/v1/models. What is unknown is absent.
 type ModelInfo struct {
-	ID        string     `json:"id" doc:"The name callers use: provider/model."`
+	ID        string     `json:"id" doc:"The name callers use: provider/model, or a name that stands for a model."`
 	Provider  string     `json:"provider"`
 	Model     string     `json:"model"`
 	Name      string     `json:"name,omitempty" doc:"For people."`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,10 @@ const keepAlive = 15 * time.Second
 
 // writeStream translates a stream, or makes one of a whole answer.
 func (s *Server) writeStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
+	s.stream(out, s.newPump(w, in, reply, out))
+}
+
+func (s *Server) newPump(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) *pump {
 	enc := dialect.For(in.Dialect).NewEncoder(callerFor(in, reply.Request))
 	in.Body, reply.Request = nil, nil // not needed any more, and the stream may last
 	h := w.Header()
@@ -25,55 +30,68 @@ func (s *Server) writeStream(w http.ResponseWriter, in *proxy.Inbound, reply *pr
 	streamHeaders(h)
 	out.answering = true
 	w.WriteHeader(http.StatusOK)
-	p := &pump{w: w, rc: http.NewResponseController(w), seq: dialect.NewSequencer(enc), enc: enc}
+	out.to = newStreamWriter(w, out.conn)
+	p := &pump{s: s, reply: reply, out: out, seq: dialect.NewSequencer(enc), enc: enc, buf: make([]byte, chunkHead, 512)}
 	p.step = p.event
 	p.mu.Lock()
 	p.timer = time.AfterFunc(keepAlive, p.ping)
 	p.mu.Unlock()
-	defer p.stop()
-	var err error
-	if reply.Answer != nil {
-		err = p.round(func() error { return dialect.Unfold(reply.Answer, p.step) })
-	} else {
-		for err == nil {
-			err = reply.Events.Next(p.step)
-			if werr := p.flush(); werr != nil {
-				out.usage = p.seq.Usage()
-				out.left()
-				return
-			}
-			out.first()
-		}
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		// A caller that is gone is noticed when the stream is closed.
-		_ = p.round(func() error {
-			return p.event(&proxy.Event{Kind: proxy.EventError, Err: fault.As(err)})
-		})
-	}
-	out.usage = p.seq.Usage()
-	if p.failed != nil {
-		out.fail(p.failed)
-	}
-	p.close()
-	s.items.KeepStream(enc)
+	return p
 }
 
 // pump writes the events of one stream. The keep-alive timer writes too, so
 // the writing is guarded.
 type pump struct {
-	mu       sync.Mutex // guards what follows
-	w        http.ResponseWriter
-	rc       *http.ResponseController
-	seq      *dialect.Sequencer
-	enc      dialect.Encoder
-	buf      []byte
-	deadline time.Time
-	done     bool
-	failed   *fault.Error
+	s     *Server
+	reply *proxy.Reply
+	out   *outcome
+
+	mu     sync.Mutex // guards what follows, and out.to
+	seq    *dialect.Sequencer
+	enc    dialect.Encoder
+	buf    []byte // begins with the room for a chunk's length
+	done   bool
+	failed *fault.Error
 
 	timer *time.Timer
 	step  func(*proxy.Event) error // event, made once: a method value for each read would be garbage
+}
+
+func (p *pump) next() bool {
+	if p.reply.Answer != nil {
+		err := dialect.Unfold(p.reply.Answer, p.step)
+		if err == nil {
+			err = p.flush(false)
+		}
+		p.end(err)
+		return false
+	}
+	err := p.reply.Events.Next(p.step)
+	if p.flush(err == nil) != nil {
+		p.out.usage = p.seq.Usage()
+		p.out.left()
+		return false
+	}
+	p.out.first()
+	if err != nil {
+		p.end(err)
+	}
+	return err == nil
+}
+
+// end is behind the last event. err is io.EOF where the stream ended well.
+func (p *pump) end(err error) {
+	if err != nil && !errors.Is(err, io.EOF) {
+		// Neither step nor, for a caller that is gone, what follows needs another error.
+		_ = p.event(&proxy.Event{Kind: proxy.EventError, Err: fault.As(err)})
+		_ = p.flush(false)
+	}
+	p.out.usage = p.seq.Usage()
+	if p.failed != nil {
+		p.out.fail(p.failed)
+	}
+	p.close()
+	p.s.items.KeepStream(p.enc)
 }
 
 func (p *pump) event(e *proxy.Event) error {
@@ -86,37 +104,31 @@ func (p *pump) event(e *proxy.Event) error {
 	return nil
 }
 
-// round takes events and writes them.
-func (p *pump) round(events func() error) error {
-	if err := events(); err != nil {
-		return err
-	}
-	return p.flush()
-}
-
-// flush writes what the events of one read came to: one write, one flush.
-func (p *pump) flush() error {
+// flush writes what the events of one read came to: one write, one flush. With
+// more to come the connection may be taken over.
+func (p *pump) flush(more bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.send()
+	err := p.send()
+	if err == nil && more {
+		p.s.takeOver(p.out)
+	}
+	return err
 }
 
 // send writes the buffer. The caller holds mu.
 func (p *pump) send() error {
-	if len(p.buf) == 0 {
+	if len(p.buf) == chunkHead {
 		return nil
 	}
 	p.timer.Reset(keepAlive)
-	p.deadline = extend(p.rc, p.deadline)
-	_, err := p.w.Write(p.buf)
+	p.buf = slices.Grow(p.buf, chunkTail)
+	err := p.out.to.write(p.buf)
 	if cap(p.buf) > 64<<10 {
-		p.buf = nil
+		p.buf = make([]byte, chunkHead)
 	}
-	p.buf = p.buf[:0]
-	if err != nil {
-		return err
-	}
-	return p.rc.Flush()
+	p.buf = p.buf[:chunkHead]
+	return err
 }
 
 func (p *pump) ping() {

@@ -51,7 +51,7 @@ func (s *Server) writeFault(w http.ResponseWriter, in *proxy.Inbound, f *fault.E
 	s.faultHeaders(h, f)
 	status := f.HTTPStatus()
 	if f.Class() == fault.Overloaded && in.Dialect == proxy.AnthropicMessages {
-		status = 529
+		status = fault.StatusOverloaded
 	}
 	var jw jsondoc.Writer
 	dialect.For(in.Dialect).EncodeError(&jw, f, caller(in))

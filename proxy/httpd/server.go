@@ -82,12 +82,16 @@ type Server struct {
 
 	mu      sync.Mutex // guards what follows
 	servers []*http.Server
-	ended   bool // Shutdown has been through them
+
+	// Of its own, as Shutdown waits for requests with mu held.
+	taking sync.Mutex // guards what follows
+	taken  map[*hijacked]struct{}
+	closed bool // Shutdown has closed them
 }
 
 // New makes a Server. Serve starts it.
 func New(o Options) *Server {
-	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems()}
+	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems(), taken: map[*hijacked]struct{}{}}
 	s.callers = s.guarded(s.routes())
 	s.admin = s.recovered(s.onSocket())
 	return s
@@ -123,7 +127,7 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 	}
 	s.servers = append(s.servers, srv)
 	s.mu.Unlock()
-	err := srv.Serve(gatheringListener{l})
+	err := srv.Serve(gatheringListener{l, srv})
 	if errors.Is(err, http.ErrServerClosed) || s.retiring.Load() && errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -140,9 +144,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-s.quiet:
 	case <-ctx.Done():
 	}
+	s.closeTaken()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended = true
 	var all error
 	for _, srv := range s.servers {
 		if err := srv.Shutdown(ctx); err != nil {
@@ -180,11 +184,14 @@ func (s *Server) routes() http.Handler {
 	for path := range fixed {
 		r.Post(path, func(http.ResponseWriter, *http.Request) {}) // served before the router; here for 405
 	}
-	r.Get("/v1/responses", s.noWebSocket)
-	r.HandleFunc("/v1/responses/*", s.noStored)
+	for _, path := range [...]string{"/v1/responses", "/responses"} {
+		r.Get(path, s.noWebSocket)
+		r.HandleFunc(path+"/*", s.noStored)
+	}
 	r.Get("/v1/models", s.listModels)
 	r.Get("/models", s.listModels)
 	r.Get("/v1/models/*", s.oneModel)
+	r.Get("/models/*", s.oneModel)
 	r.Get("/v1beta/models", s.listModels)
 	r.Get("/v1beta/models/*", s.oneModel)
 	r.Post("/v1beta/models/*", s.gemini)

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -116,11 +115,15 @@ func lossHeader(losses []proxy.Loss) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
+		before := byte(' ')
 		for _, c := range []byte(item) {
 			if c < ' ' || c > '~' || c == ',' {
 				c = ' '
 			}
-			b.WriteByte(c)
+			if c != ' ' || before != ' ' {
+				b.WriteByte(c)
+			}
+			before = c
 		}
 	}
 	return b.String()
@@ -141,128 +144,15 @@ func (s *Server) passWhole(w http.ResponseWriter, in *proxy.Inbound, reply *prox
 	out.took(in.Dialect, reply.Whole)
 }
 
-// passStream gives a stream on as it comes: what is read is written and
-// flushed at once, and looked at only then.
-func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome) {
-	startStream(w, reply)
-	out.answering = true
-	p := passage{w: w, rc: http.NewResponseController(w), reply: reply}
-	for {
-		n, err := reply.Body.Read(reply.Buffer)
-		if n > 0 {
-			out.first()
-			if p.pass(reply.Buffer[:n], in.Array) != nil {
-				out.usage = reply.Watch.Usage()
-				out.left()
-				return
-			}
-		}
-		if err != nil {
-			s.endStream(w, in, reply, out, err, p.last)
-			return
-		}
-		if n == len(reply.Buffer) && n < mostAtOnce {
-			reply.Buffer = make([]byte, 4*n) // there is more than fits
-		}
-	}
-}
-
-// mostAtOnce is how large the buffer of a fast stream becomes.
-const mostAtOnce = 16 << 10
-
-func startStream(w http.ResponseWriter, reply *proxy.Reply) {
-	h := w.Header()
-	copyHeader(h, reply.Header)
-	streamHeaders(h)
-	w.WriteHeader(reply.Status)
-}
-
-// passage is a stream being passed on.
-type passage struct {
-	w        http.ResponseWriter
-	rc       *http.ResponseController
-	reply    *proxy.Reply
-	deadline time.Time
-	last     byte
-}
-
-func (p *passage) pass(b []byte, array bool) error {
-	p.deadline = extend(p.rc, p.deadline)
-	if _, err := p.w.Write(b); err != nil {
-		return err
-	}
-	if err := p.rc.Flush(); err != nil {
-		return err
-	}
-	p.last = lastByte(b, array, p.last)
-	p.reply.Watch.Feed(b)
-	return nil
-}
-
-// endStream makes sure that a stream which broke off does not look complete.
-func (s *Server) endStream(w http.ResponseWriter, in *proxy.Inbound, reply *proxy.Reply, out *outcome, err error, last byte) {
-	out.usage = reply.Watch.Usage()
-	f, sent := reply.Watch.End()
-	if f == nil {
-		return
-	}
-	if !errors.Is(err, io.EOF) && !sent {
-		f = fault.As(err)
-	}
-	out.fail(f)
-	if sent {
-		return
-	}
-	if in.Array {
-		s.endArray(w, in, f, last)
-		return
-	}
-	var b []byte
-	if last != '\n' {
-		b = append(b, '\n')
-	}
-	if in.Dialect != proxy.Ollama {
-		b = append(b, '\n')
-	}
-	enc := dialect.For(in.Dialect).NewEncoder(caller(in))
-	b = enc.Event(b, &proxy.Event{Kind: proxy.EventError, Err: f})
-	w.Write(enc.Close(b))
-}
-
-// lastByte is the last byte of what was passed on; white space says nothing in
-// an array.
-func lastByte(b []byte, array bool, before byte) byte {
-	if array {
-		b = bytes.TrimRight(b, " \t\r\n")
-	}
-	if len(b) == 0 {
-		return before
-	}
-	return b[len(b)-1]
-}
-
-// endArray puts an error behind the elements of an array that broke off, and
-// closes it. An array that broke off within an element cannot be made whole.
-func (s *Server) endArray(w http.ResponseWriter, in *proxy.Inbound, f *fault.Error, last byte) {
-	var jw jsondoc.Writer
-	dialect.For(in.Dialect).EncodeError(&jw, f, caller(in))
-	b := append(jw.Bytes(), ']')
-	if last != '[' && last != ',' {
-		b = append([]byte{','}, b...)
-	}
-	// A caller that left needs no end.
-	_, _ = w.Write(b)
-}
-
 // extend moves the write deadline on, but not for each chunk.
-func extend(rc *http.ResponseController, deadline time.Time) time.Time {
+func extend(w interface{ SetWriteDeadline(time.Time) error }, deadline time.Time) time.Time {
 	now := time.Now()
 	if deadline.Sub(now) > stalled/2 {
 		return deadline
 	}
 	deadline = now.Add(stalled)
 	// A connection that knows no deadlines is a test's; it needs none.
-	_ = rc.SetWriteDeadline(deadline)
+	_ = w.SetWriteDeadline(deadline)
 	return deadline
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
 	"github.com/korproxy/korproxy/proxy"
 	"github.com/korproxy/korproxy/proxy/dialect"
@@ -84,6 +85,9 @@ func TestMethods(t *testing.T) {
 		{http.MethodHead, "/", http.StatusOK, nil},
 		{http.MethodHead, "/v1/messages", http.StatusMethodNotAllowed, []string{"POST"}},
 		{http.MethodHead, "/nowhere", http.StatusNotFound, nil},
+		{http.MethodGet, "/v1/responses", http.StatusUpgradeRequired, nil},
+		{http.MethodGet, "/responses", http.StatusUpgradeRequired, nil},
+		{http.MethodGet, "/responses/resp_1", http.StatusNotFound, nil},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), tc.method, url+tc.path, nil)
 		if err != nil {
@@ -190,5 +194,34 @@ func TestKeepAlive(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLossesAreTold to the caller, with their reasons, and in the log by name.
+func TestLossesAreTold(t *testing.T) {
+	url, key, logged := testServer(t, func(context.Context, *proxy.Inbound) (*proxy.Reply, error) {
+		return &proxy.Reply{Candidate: place1, Answer: &proxy.Answer{Finish: proxy.Finish{Reason: proxy.ReasonStop}}, Losses: []proxy.Loss{
+			{Field: "seed", Note: "not known here, at all"}, {Field: "seed"}, {Field: "top k"},
+		}}, nil
+	})
+	resp, _, err := send(t, url, key, "/v1/chat/completions", `{"model":"m"}`)
+	if err != nil || resp.Header.Get(headerLossy) != "seed; not known here at all, seed, top k" {
+		t.Errorf("got %q, %v", resp.Header.Get(headerLossy), err)
+	}
+	if line := logged.String(); !strings.Contains(line, `fields="seed, (not a name)"`) || strings.Contains(line, "not known") {
+		t.Error(line)
+	}
+}
+
+// TestOverloadedIsAnthropicsOwnStatus: to others it is a 503.
+func TestOverloadedIsAnthropicsOwnStatus(t *testing.T) {
+	url, key, _ := testServer(t, func(context.Context, *proxy.Inbound) (*proxy.Reply, error) {
+		return &proxy.Reply{Candidate: place1, Fault: &fault.Error{Code: fault.UpstreamBusy, Status: 529, Message: "Overloaded"}}, nil
+	})
+	for path, want := range map[string]int{"/v1/messages": 529, "/v1/chat/completions": 503, "/v1/responses": 503, "/api/chat": 503, "/v1beta/models/m:generateContent": 503} {
+		resp, body, err := send(t, url, key, path, `{"model":"m"}`)
+		if err != nil || resp.StatusCode != want || want == 503 && strings.Contains(string(body), "529") {
+			t.Errorf("%s: %d %s, %v", path, resp.StatusCode, body, err)
+		}
 	}
 }
