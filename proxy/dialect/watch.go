@@ -25,7 +25,13 @@ type Watch struct {
 	broken  error
 	content bool
 	again   int // bytes that will be fed a second time
+	pending []byte
 }
+
+// mostPending is how much is gathered before it is looked at. A chunk of a stream
+// is a few hundred bytes and comes alone: by the next one the processor has
+// forgotten how to read it, and to learn that again costs more than the reading.
+const mostPending = 2 << 10
 
 // NewWatch follows a stream of dialect d.
 func NewWatch(d proxy.Dialect, contentType string) *Watch {
@@ -34,7 +40,10 @@ func NewWatch(d proxy.Dialect, contentType string) *Watch {
 }
 
 // Begun says whether a whole frame has been seen.
-func (w *Watch) Begun() bool { return w.frames > 0 }
+func (w *Watch) Begun() bool {
+	w.look()
+	return w.frames > 0
+}
 
 // Again says that the next n bytes fed have been seen already.
 func (w *Watch) Again(n int) { w.again = n }
@@ -43,13 +52,35 @@ func (w *Watch) Again(n int) { w.again = n }
 func (w *Watch) Feed(p []byte) {
 	seen := min(w.again, len(p))
 	w.again -= seen
-	if p = p[seen:]; len(p) > 0 && w.broken == nil {
+	p = p[seen:]
+	if len(w.pending)+len(p) > mostPending {
+		w.look()
+	}
+	if len(p) > mostPending {
+		w.read(p)
+		return
+	}
+	if w.pending == nil {
+		w.pending = make([]byte, 0, mostPending)
+	}
+	w.pending = append(w.pending, p...)
+}
+
+// look reads what is pending.
+func (w *Watch) look() {
+	w.read(w.pending)
+	w.pending = w.pending[:0]
+}
+
+func (w *Watch) read(p []byte) {
+	if len(p) > 0 && w.broken == nil {
 		w.broken = w.framer.Feed(p, w.frame)
 	}
 }
 
 // Usage is what the provider reported.
 func (w *Watch) Usage() proxy.Usage {
+	w.look()
 	if w.last != nil {
 		w.take(w.last)
 		w.last = nil
@@ -60,6 +91,7 @@ func (w *Watch) Usage() proxy.Usage {
 // FailedFirst is the error a stream began with, before any content; a provider
 // that is overloaded may say so after it has already answered 200.
 func (w *Watch) FailedFirst() *fault.Error {
+	w.look()
 	if w.content {
 		return nil
 	}
@@ -68,6 +100,7 @@ func (w *Watch) FailedFirst() *fault.Error {
 
 // End implements proxy.Watch.
 func (w *Watch) End() (*fault.Error, bool) {
+	w.look()
 	if w.broken == nil {
 		w.broken = w.framer.Close(w.frame)
 	}

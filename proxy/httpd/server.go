@@ -83,6 +83,8 @@ type Server struct {
 	mu      sync.Mutex // guards what follows
 	servers []*http.Server
 
+	lasting time.Duration // how long a stream runs before its connection is taken over
+
 	// Of its own, as Shutdown waits for requests with mu held.
 	taking sync.Mutex // guards what follows
 	taken  map[*hijacked]struct{}
@@ -91,7 +93,7 @@ type Server struct {
 
 // New makes a Server. Serve starts it.
 func New(o Options) *Server {
-	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems(), taken: map[*hijacked]struct{}{}}
+	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems(), lasting: lasting, taken: map[*hijacked]struct{}{}}
 	s.callers = s.guarded(s.routes())
 	s.admin = s.recovered(s.onSocket())
 	return s

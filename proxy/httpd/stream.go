@@ -83,9 +83,8 @@ func (t *streamWriter) pass(b []byte) error {
 	return cmp.Or(err, t.conn.send())
 }
 
-// see looks at the head that goes out. What decided between chunks and other
-// framings, and whether the connection is kept, is net/http's own; here is what it
-// told the caller.
+// see looks at the head that goes out: net/http alone decides whether an answer is
+// in chunks and whether its connection is kept, by more than a handler can know.
 func (t *streamWriter) see(b []byte) {
 	head, _, _ := bytes.Cut(b, []byte("\r\n\r\n"))
 	t.chunked = bytes.Contains(head, []byte("\r\nTransfer-Encoding: chunked"))

@@ -12,10 +12,14 @@ import (
 
 // What net/http keeps for a request (its goroutine with a grown stack, two buffers
 // of 4 KB, one of 2, the request and the response) it keeps until the handler
-// returns, and a stream may take minutes. So once a stream runs its connection is
+// returns, and a stream may take minutes. So of a stream that lasts the connection is
 // taken over (http.Hijacker): carry writes the rest, watch waits for the caller to
 // leave or to say something. When the answer has ended the same watch waits for the
 // next request, and net/http gets the connection back with it.
+
+// lasting is how long a stream runs first. To take a connection over and give it
+// back costs a short one more than it saves.
+const lasting = time.Second
 
 // hijacked is a connection from its takeover until it is given back or closed.
 type hijacked struct {
@@ -53,12 +57,12 @@ func (o *outcome) release() {
 	}
 }
 
-// takeOver takes the connection from net/http if the head of the answer and its
-// first bytes are out, more is to come, and the answer is in chunks. Only the
+// takeOver takes the connection from net/http if the answer is in chunks, its head
+// is out, it has lasted for a while, and more is to come. Only the
 // request's own goroutine may call it, and has to return then.
 func (s *Server) takeOver(out *outcome) {
 	t := &out.to
-	if !t.chunked || t.taken != nil || out.cancel == nil {
+	if t.taken != nil || !t.chunked || out.cancel == nil || time.Since(out.began) < s.lasting {
 		return
 	}
 	h := &hijacked{server: s, conn: t.conn, cancel: out.cancel}

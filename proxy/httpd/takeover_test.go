@@ -81,6 +81,7 @@ func openPort(t *testing.T, idle time.Duration, changes ...func(*port)) *port {
 			return Settings{RequireKey: true, BodyLimit: 1 << 20, HeaderTimeout: patience, KeepAlive: idle}
 		},
 	})
+	p.lasting = 0 // each stream is taken over at once
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -199,16 +199,18 @@ func TestKeepAlive(t *testing.T) {
 
 // TestLossesAreTold to the caller, with their reasons, and in the log by name.
 func TestLossesAreTold(t *testing.T) {
-	url, key, logged := testServer(t, func(context.Context, *proxy.Inbound) (*proxy.Reply, error) {
+	p := newPlaced(t, false)
+	p.do = func(context.Context, *proxy.Inbound) (*proxy.Reply, error) {
 		return &proxy.Reply{Candidate: place1, Answer: &proxy.Answer{Finish: proxy.Finish{Reason: proxy.ReasonStop}}, Losses: []proxy.Loss{
 			{Field: "seed", Note: "not known here, at all"}, {Field: "seed"}, {Field: "top k"},
 		}}, nil
-	})
-	resp, _, err := send(t, url, key, "/v1/chat/completions", `{"model":"m"}`)
-	if err != nil || resp.Header.Get(headerLossy) != "seed; not known here at all, seed, top k" {
-		t.Errorf("got %q, %v", resp.Header.Get(headerLossy), err)
 	}
-	if line := logged.String(); !strings.Contains(line, `fields="seed, (not a name)"`) || strings.Contains(line, "not known") {
+	resp := p.post("/v1/chat/completions", "", `{"model":"m"}`)
+	if got := resp.Header.Get(headerLossy); got != "seed; not known here at all, seed, top k" {
+		t.Errorf("got %q", got)
+	}
+	<-p.records // it is written last
+	if line := p.logged.String(); !strings.Contains(line, `fields="seed, (not a name)"`) || strings.Contains(line, "not known") {
 		t.Error(line)
 	}
 }
