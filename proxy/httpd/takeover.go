@@ -17,9 +17,12 @@ import (
 // leave or to say something. When the answer has ended the same watch waits for the
 // next request, and net/http gets the connection back with it.
 
-// lasting is how long a stream runs first. To take a connection over and give it
-// back costs a short one more than it saves.
-const lasting = time.Second
+// To take a connection over and give it back costs a short stream more than it
+// saves. So while there are not many requests a stream runs for a while first.
+const (
+	lasting = time.Second
+	many    = 32
+)
 
 // hijacked is a connection from its takeover until it is given back or closed.
 type hijacked struct {
@@ -58,11 +61,11 @@ func (o *outcome) release() {
 }
 
 // takeOver takes the connection from net/http if the answer is in chunks, its head
-// is out, it has lasted for a while, and more is to come. Only the
+// is out, more is to come, and it is worth it. Only the
 // request's own goroutine may call it, and has to return then.
 func (s *Server) takeOver(out *outcome) {
 	t := &out.to
-	if t.taken != nil || !t.chunked || out.cancel == nil || time.Since(out.began) < s.lasting {
+	if t.taken != nil || !t.chunked || out.cancel == nil || s.open.Load() < many && time.Since(out.began) < s.lasting {
 		return
 	}
 	h := &hijacked{server: s, conn: t.conn, cancel: out.cancel}

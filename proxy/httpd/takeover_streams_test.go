@@ -99,6 +99,29 @@ func TestNothingIsTakenOverAtTheEnd(t *testing.T) {
 	c.whole()
 }
 
+// TestAFewStreamsStayForAWhile: until there are many.
+func TestAFewStreamsStayForAWhile(t *testing.T) {
+	p := openPort(t, long, func(p *port) { p.lasting = time.Hour })
+	c := p.dial()
+	c.send(c.request("HTTP/1.1", "native"))
+	a := c.next()
+	a.say(t, first)
+	resp := c.answer()
+	c.reads(resp, first)
+	a.say(t, first)
+	c.reads(resp, first)
+	if n := p.carried(); n != 0 {
+		t.Errorf("%d connections are taken over", n)
+	}
+	p.open.Add(many)
+	a.say(t, first)
+	c.reads(resp, first)
+	p.until("it is taken over", func() bool { return p.carried() == 1 })
+	p.open.Add(-many)
+	c.end(a, resp)
+	c.whole()
+}
+
 // TestASignOfLifeMayComeFirst: the head goes out with it, and the connection is
 // taken over by the goroutine that reads.
 func TestASignOfLifeMayComeFirst(t *testing.T) {
