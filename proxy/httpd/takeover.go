@@ -114,7 +114,7 @@ func (h *hijacked) settle(out *outcome, path string) {
 	ended := p == nil && out.to.end() == nil
 	h.mu.Lock()
 	came := len(h.conn.ahead) > 0
-	keep := ended && !out.to.closes && !h.left && (came || !h.server.stopping())
+	keep := ended && !out.to.closes && !h.left && (came || !h.server.draining.Load())
 	h.parked = keep && !h.heard
 	parked := h.parked
 	if parked {
@@ -234,6 +234,3 @@ func (s *Server) closeTaken() {
 		_ = h.conn.Close() // the same
 	}
 }
-
-// stopping says whether connections are closed behind their answers.
-func (s *Server) stopping() bool { return s.draining.Load() || s.retiring.Load() }
