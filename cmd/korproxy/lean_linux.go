@@ -12,7 +12,7 @@ import (
 // forgetProgram takes the pages of the program's own file out of this process's
 // memory. Starting touches most of a program of 20 MB, and running a small part
 // of it: that part comes back from the system's cache as it is used. A process
-// per editor window is to take what it needs.
+// per editor window is to take what it needs, and so is a daemon that waits.
 func forgetProgram() {
 	exe, err := os.Executable()
 	if err != nil {
