@@ -69,8 +69,6 @@ type Reply struct {
 	// on as they come; Whole is an answer in it that does not stream.
 	Body  io.Reader
 	Whole []byte
-	// Buffer is what Body may be read into without another allocation.
-	Buffer []byte
 	// Watch is to be fed what of a streamed Body was passed on.
 	Watch Watch
 

@@ -23,9 +23,13 @@ type logRing struct {
 	bytes     int
 	followers map[*logFollower]struct{}
 	closed    bool
+
+	before func() // called before it is read; writes what is on its way
 }
 
-func newLogRing() *logRing { return &logRing{followers: map[*logFollower]struct{}{}} }
+func newLogRing() *logRing {
+	return &logRing{followers: map[*logFollower]struct{}{}, before: func() {}}
+}
 
 // Write takes one line, as slog's handlers write them. It keeps a copy.
 func (r *logRing) Write(p []byte) (int, error) {
@@ -112,6 +116,7 @@ func (f *logFollower) Next(ctx context.Context, wait bool) (lines [][]byte, miss
 // read gives all lines that came. They are never changed once they are there.
 func (f *logFollower) read() (lines [][]byte, missed int64, closed bool) {
 	r := f.ring
+	r.before()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f.at < r.oldest {

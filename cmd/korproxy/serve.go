@@ -212,10 +212,12 @@ func (d *daemon) logger(c config.Log) *slog.Logger {
 	d.level.Set(levelOf(c.Level))
 	opts := &slog.HandlerOptions{Level: d.level}
 	d.lines, d.ring = newLineWriter(d.a.err), newLogRing()
+	d.ring.before = d.lines.catchUp
+	var h slog.Handler = slog.NewTextHandler(d.lines, opts)
 	if c.Format == "json" {
-		return slog.New(withRing(slog.NewJSONHandler(d.lines, opts), d.ring, d.level))
+		h = slog.NewJSONHandler(d.lines, opts)
 	}
-	return slog.New(withRing(slog.NewTextHandler(d.lines, opts), d.ring, d.level))
+	return slog.New(d.lines.later(withRing(h, d.ring, d.level)))
 }
 
 func levelOf(name string) slog.Level {

@@ -45,6 +45,15 @@ func (w *Watch) Begun() bool {
 	return w.frames > 0
 }
 
+// OpensPlainly says whether the first bytes of a stream can be given on unread: a
+// whole server-sent event is among them, and no word that an error begins with.
+func OpensPlainly(p []byte) bool {
+	if !bytes.HasPrefix(p, []byte("data:")) && !bytes.HasPrefix(p, []byte("event:")) {
+		return false
+	}
+	return bytes.Contains(p, []byte("\n\n")) && !bytes.Contains(p, []byte("error")) && !bytes.Contains(p, []byte("failed"))
+}
+
 // Again says that the next n bytes fed have been seen already.
 func (w *Watch) Again(n int) { w.again = n }
 

@@ -204,8 +204,7 @@ func (s *Server) logRequest(o *outcome, r *proxy.Record) {
 				"code", string(a.Code), "ms", a.Took.Milliseconds(), "waited", a.Waited.Milliseconds(), "hedge", a.Hedge, "canceled", a.Canceled)
 		}
 	}
-	// Attributes of their own types: as "any" each of them would be garbage.
-	s.Log.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("id", r.ID), slog.String("tool", r.Tool),
+	s.logLine(slog.String("id", r.ID), slog.String("tool", r.Tool),
 		slog.String("dialect", string(r.Dialect)), slog.String("op", string(r.Op)), slog.Bool("stream", r.Stream),
 		slog.String("class", string(r.Class)), slog.String("profile", r.Profile), slog.String("rule", r.Rule),
 		slog.String("provider", r.Provider), slog.String("account", r.Account), slog.String("model", cmp.Or(r.Model, r.Asked)),
@@ -217,6 +216,18 @@ func (s *Server) logRequest(o *outcome, r *proxy.Record) {
 	if o.fault != nil && o.fault.Err != nil {
 		s.Log.Debug("cause", "id", r.ID, "code", string(r.Code), "error", o.fault.Err)
 	}
+}
+
+// logLine writes the line of a request. The logger's own methods would look up the
+// place in the program that it comes from.
+func (s *Server) logLine(attrs ...slog.Attr) {
+	ctx, h := context.Background(), s.Log.Handler()
+	if !h.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	r := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0)
+	r.AddAttrs(attrs...)
+	_ = h.Handle(ctx, r) // as the logger has it
 }
 
 // wholeUsage reads the token counts of a whole answer. They stand at its top,

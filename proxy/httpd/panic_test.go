@@ -100,7 +100,7 @@ func TestAPanicIsItsRequestsOwn(t *testing.T) {
 		case "midway":
 			return &proxy.Reply{
 				Status: 200, Header: http.Header{"Content-Type": {"text/event-stream"}},
-				Body: &failing{[]byte(chunk)}, Buffer: make([]byte, 512), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
+				Body: &failing{[]byte(chunk)}, Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
 			}, nil
 		}
 		return &proxy.Reply{Status: 200, Answer: &proxy.Answer{ID: "1", Finish: proxy.Finish{Reason: proxy.ReasonStop}}}, nil

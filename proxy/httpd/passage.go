@@ -19,8 +19,7 @@ func (s *Server) passStream(w http.ResponseWriter, in *proxy.Inbound, reply *pro
 	startStream(w, reply)
 	out.answering = true
 	out.to = newStreamWriter(w, out.conn)
-	small := make([]byte, chunkHead+max(len(reply.Buffer), leastAtOnce)+chunkTail)
-	reply.Buffer = nil // has no room for a chunk's length
+	small := make([]byte, chunkHead+leastAtOnce+chunkTail)
 	s.stream(out, &passage{s: s, in: in, reply: reply, out: out, small: small})
 }
 

@@ -5,14 +5,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http/httptest"
 	"net/http/httputil"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/korproxy/korproxy/proxy"
-	"github.com/korproxy/korproxy/proxy/dialect"
 )
 
 // takenWriter is a writer on a connection that was taken over, with the other side of it.
@@ -128,21 +124,6 @@ func TestEveryBytePasses(t *testing.T) {
 		c.ended("ok")
 	}
 	c.whole()
-}
-
-// TestWhatWasReadAheadMayLieInTheBuffer: as upstream has it.
-func TestWhatWasReadAheadMayLieInTheBuffer(t *testing.T) {
-	buf := []byte(strings.Repeat("data: \"0123456789\"\n\n", 100))
-	want := string(buf)
-	s := New(Options{Metrics: NewMetrics("0")})
-	in := &proxy.Inbound{Dialect: proxy.OpenAIChat, Stream: true}
-	w := httptest.NewRecorder()
-	s.passStream(w, in, &proxy.Reply{
-		Status: 200, Body: bytes.NewReader(buf), Buffer: buf, Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
-	}, &outcome{})
-	if got := w.Body.String(); !strings.HasPrefix(got, want) {
-		t.Errorf("got %.200s", got)
-	}
 }
 
 // TestTheDeadlineMoves: but not with each chunk.

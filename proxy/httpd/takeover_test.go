@@ -111,7 +111,7 @@ func (p *port) do(ctx context.Context, in *proxy.Inbound) (*proxy.Reply, error) 
 		return &proxy.Reply{Status: 200, Answer: &proxy.Answer{ID: "1", Finish: proxy.Finish{Reason: proxy.ReasonStop}}}, nil
 	case "short": // all of it, and its end, are there at once
 		return &proxy.Reply{
-			Status: 200, Body: iotest.DataErrReader(strings.NewReader(first + final)), Buffer: make([]byte, 1<<10), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
+			Status: 200, Body: iotest.DataErrReader(strings.NewReader(first + final)), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
 		}, nil
 	case "short, translated":
 		return &proxy.Reply{Status: 200, Events: short{}, Request: &proxy.Request{}}, nil
@@ -123,7 +123,7 @@ func (p *port) do(ctx context.Context, in *proxy.Inbound) (*proxy.Reply, error) 
 	if in.Model == "translated" {
 		reply.Events, reply.Request = &words{from: bufio.NewReader(r)}, &proxy.Request{}
 	} else {
-		reply.Body, reply.Buffer, reply.Watch = fragile{r}, make([]byte, 1<<10), dialect.NewWatch(in.Dialect, "text/event-stream")
+		reply.Body, reply.Watch = fragile{r}, dialect.NewWatch(in.Dialect, "text/event-stream")
 	}
 	p.asked <- &upstream{ctx, w}
 	return reply, nil

@@ -125,14 +125,14 @@ func TestUsageOfACallerThatLeft(t *testing.T) {
 	in := &proxy.Inbound{Dialect: proxy.AnthropicMessages, Stream: true}
 	var out outcome
 	s.passStream(&leaving{httptest.NewRecorder(), 1}, in, &proxy.Reply{
-		Status: 200, Body: iotest.OneByteReader(strings.NewReader(start)), Buffer: make([]byte, 512), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
+		Status: 200, Body: iotest.OneByteReader(strings.NewReader(start)), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
 	}, &out)
 	if !out.gone || out.usage.Input != 0 {
 		t.Errorf("left at once: %+v", out)
 	}
 	out = outcome{}
 	s.passStream(&leaving{httptest.NewRecorder(), 1}, in, &proxy.Reply{
-		Status: 200, Body: io.MultiReader(strings.NewReader(start), strings.NewReader("event: ping\n")), Buffer: make([]byte, 512), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
+		Status: 200, Body: io.MultiReader(strings.NewReader(start), strings.NewReader("event: ping\n")), Watch: dialect.NewWatch(in.Dialect, "text/event-stream"),
 	}, &out)
 	if !out.gone || out.usage.Input != 7 {
 		t.Errorf("left in the middle: %+v", out)

@@ -149,13 +149,17 @@ func (s *Sender) readNative(r *proxy.Reply, src *watchedBody, in *proxy.Inbound,
 func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentType string) error {
 	w := dialect.NewWatch(in.Dialect, contentType)
 	buf := make([]byte, firstRead)
-	var first []byte
-	var err error
+	n, err := src.Read(buf)
+	first := buf[:n]
+	if err == nil && dialect.OpensPlainly(first) {
+		src.ahead, r.Watch, r.Body = first, w, src
+		return nil
+	}
+	w.Feed(first)
 	for err == nil && len(first) < firstEvent && !w.Begun() && !pauses(first) {
 		if len(first) == len(buf) {
 			buf = append(buf, make([]byte, firstEvent-len(buf))...)
 		}
-		var n int
 		n, err = src.Read(buf[len(first):])
 		w.Feed(buf[len(first) : len(first)+n])
 		first = buf[:len(first)+n]
@@ -181,9 +185,8 @@ func beginStream(r *proxy.Reply, src *watchedBody, in *proxy.Inbound, contentTyp
 		return nil
 	}
 	w.Again(len(first))
-	r.Watch, r.Buffer = w, buf
 	src.ahead, src.err = first, err
-	r.Body = src
+	r.Watch, r.Body = w, src
 	return nil
 }
 

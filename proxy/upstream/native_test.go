@@ -27,6 +27,7 @@ func TestBeginStream(t *testing.T) {
 		{"a comment first", comment + start, ""},
 		{"an event longer than the buffer", long, ""},
 		{"an error", busy, fault.UpstreamBusy},
+		{"an answer that speaks of an error", start + strings.Replace(long, "xxx", "error", 1), ""},
 		{"a page", "<!doctype html><title>Sign in</title>", fault.UpstreamHTML},
 		{"nothing", "", fault.StreamTruncated},
 	} {
@@ -49,10 +50,11 @@ func TestBeginStream(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got strings.Builder
+				buf := make([]byte, 512)
 				for {
-					n, err := r.Body.Read(r.Buffer)
-					got.Write(r.Buffer[:n])
-					r.Watch.Feed(r.Buffer[:n])
+					n, err := r.Body.Read(buf)
+					got.Write(buf[:n])
+					r.Watch.Feed(buf[:n])
 					if err == io.EOF {
 						break
 					}

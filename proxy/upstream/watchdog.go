@@ -125,8 +125,7 @@ func (b *watchedBody) peek() ([]byte, error) {
 	return b.ahead, err
 }
 
-// Read gives what was read ahead, then what comes. What was read ahead may lie in
-// the very buffer it is read into.
+// Read gives what was read ahead, then what comes.
 func (b *watchedBody) Read(p []byte) (int, error) {
 	if len(b.ahead) > 0 {
 		n := copy(p, b.ahead)
