@@ -54,6 +54,7 @@ type pump struct {
 	failed *fault.Error
 
 	timer *time.Timer
+	sent  time.Time // when the caller was last sent something
 	step  func(*proxy.Event) error // event, made once: a method value for each read would be garbage
 }
 
@@ -121,7 +122,7 @@ func (p *pump) send() error {
 	if len(p.buf) == chunkHead {
 		return nil
 	}
-	p.timer.Reset(keepAlive)
+	p.sent = time.Now()
 	p.buf = slices.Grow(p.buf, chunkTail)
 	err := p.out.to.write(p.buf)
 	if cap(p.buf) > 64<<10 {
@@ -135,6 +136,11 @@ func (p *pump) ping() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.done {
+		return
+	}
+	// Setting the timer anew with each chunk would cost more than the chunk's buffer.
+	if quiet := time.Since(p.sent); quiet < keepAlive {
+		p.timer.Reset(keepAlive - quiet)
 		return
 	}
 	if p.seq.Started() && !p.seq.Ended() {

@@ -137,6 +137,7 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 			}
 		}
 		if ferr := s.framer.Feed(s.buf[:n], s.frame); ferr != nil {
+			s.src.told = err == nil && errors.Is(ferr, io.EOF)
 			return s.finish(ferr)
 		}
 		if s.back.Done() {
@@ -159,7 +160,9 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 // stream, or the error of the one who was given its events.
 func (s *source) finish(err error) error {
 	s.over = true
-	s.src.Close()
+	if !s.src.told { // else its end is waited for when the caller has got all
+		s.src.Close()
+	}
 	if s.ends != nil {
 		s.ends(s.usage)
 	}

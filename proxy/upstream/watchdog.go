@@ -112,7 +112,14 @@ type watchedBody struct {
 
 	ahead []byte // peeked at, not yet read
 	err   error  // what came behind it
+	told  bool   // all was read that it has to tell, but not its end
 }
+
+// A connection is used again only if the answer on it was read to its end, which is
+// not always where it has no more to tell. That end is waited for, but not for long.
+var endWait = 50 * time.Millisecond
+
+const endMost = 4 << 10
 
 // peek gives the first bytes without taking them. It waits for them.
 func (b *watchedBody) peek() ([]byte, error) {
@@ -149,6 +156,13 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 }
 
 func (b *watchedBody) Close() {
+	if b.told {
+		b.told = false
+		late := time.AfterFunc(endWait, b.dog.stop)
+		// What it fails with matters to nobody any more.
+		_, _ = io.CopyN(io.Discard, b.body, endMost)
+		late.Stop()
+	}
 	b.dog.stop()
 	b.body.Close()
 }
