@@ -54,7 +54,7 @@ type pump struct {
 	failed *fault.Error
 
 	timer *time.Timer
-	sent  time.Time // when the caller was last sent something
+	sent  time.Time                // when the caller was last sent something
 	step  func(*proxy.Event) error // event, made once: a method value for each read would be garbage
 }
 
