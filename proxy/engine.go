@@ -92,6 +92,8 @@ type Reply struct {
 type Watch interface {
 	Feed(p []byte)
 	Usage() Usage
+	// Events is how many came.
+	Events() int
 	// End says how the stream stands: nil once it has ended well, else a
 	// *fault.Error; an error event of the provider's own is reported too, with
 	// sent true as the caller has seen it.

@@ -211,7 +211,7 @@ func (d *daemon) listen(address string) error {
 func (d *daemon) logger(c config.Log) *slog.Logger {
 	d.level.Set(levelOf(c.Level))
 	opts := &slog.HandlerOptions{Level: d.level}
-	d.lines, d.ring = newLineWriter(d.a.err), newLogRing()
+	d.lines, d.ring = newLineWriter(boundedLog(d.a.err, d.paths.LogFile)), newLogRing()
 	d.ring.before = d.lines.catchUp
 	var h slog.Handler = slog.NewTextHandler(d.lines, opts)
 	if c.Format == "json" {

@@ -24,7 +24,7 @@ type Return struct {
 	used   map[string]bool
 	schema map[int]bool // parts that are the schema tool's call
 	calls  int
-	out    proxy.Event // what is passed on: one for all, as it escapes
+	out    proxy.Event // what is passed on if it is not what came: one for all, as it escapes
 }
 
 // NewReturn prepares the way back to c from origin.
@@ -47,10 +47,11 @@ func (r *Return) Event(e *proxy.Event, yield func(*proxy.Event) error) error {
 	if r.fold != nil {
 		r.fold.Add(e)
 	}
-	r.out = *e
-	out := &r.out
+	out := e
+	change := func() { r.out, out = *e, &r.out }
 	switch {
 	case e.Kind == proxy.EventPartStart && e.Part == proxy.PartToolCall:
+		change()
 		if r.p.Schema && e.Name == schemaTool {
 			if r.schema == nil {
 				r.schema = map[int]bool{}
@@ -61,8 +62,10 @@ func (r *Return) Event(e *proxy.Event, yield func(*proxy.Event) error) error {
 		}
 		out.ID, out.Name = r.callID(e.ID), r.p.Names.Restore(e.Name)
 	case r.schema[e.Index] && (e.Kind == proxy.EventDelta || e.Kind == proxy.EventPartEnd):
+		change()
 		out.Part = proxy.PartText
 	case e.Kind == proxy.EventFinish:
+		change()
 		out.Finish.Reason = r.reason(e.Finish.Reason)
 		r.remember()
 	}

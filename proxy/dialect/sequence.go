@@ -122,9 +122,12 @@ func (s *Sequencer) partEvent(dst []byte, e *proxy.Event) []byte {
 		if p.kind == proxy.PartToolCall {
 			p.args.feed(e.Text.Inner())
 		}
-		s.out = *e
-		s.out.Index, s.out.Part = p.out, p.kind
-		dst = s.enc.Event(dst, &s.out)
+		if e.Index != p.out || e.Part != p.kind {
+			s.out = *e
+			s.out.Index, s.out.Part = p.out, p.kind
+			e = &s.out
+		}
+		dst = s.enc.Event(dst, e)
 	default:
 		dst = s.end(dst, e)
 	}

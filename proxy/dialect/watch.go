@@ -48,10 +48,11 @@ func (w *Watch) Begun() bool {
 // OpensPlainly says whether the first bytes of a stream can be given on unread: a
 // whole server-sent event is among them, and no word that an error begins with.
 func OpensPlainly(p []byte) bool {
-	if !bytes.HasPrefix(p, []byte("data:")) && !bytes.HasPrefix(p, []byte("event:")) {
+	first, _, whole := bytes.Cut(p, []byte("\n\n"))
+	if !whole || bytes.Contains(p, []byte("error")) || bytes.Contains(p, []byte("failed")) {
 		return false
 	}
-	return bytes.Contains(p, []byte("\n\n")) && !bytes.Contains(p, []byte("error")) && !bytes.Contains(p, []byte("failed"))
+	return bytes.HasPrefix(first, []byte("data:")) || bytes.HasPrefix(first, []byte("event:")) && bytes.Contains(first, []byte("\ndata:"))
 }
 
 // Again says that the next n bytes fed have been seen already.
@@ -95,6 +96,12 @@ func (w *Watch) Usage() proxy.Usage {
 		w.last = nil
 	}
 	return w.usage
+}
+
+// Events implements proxy.Watch.
+func (w *Watch) Events() int {
+	w.look()
+	return w.frames
 }
 
 // FailedFirst is the error a stream began with, before any content; a provider

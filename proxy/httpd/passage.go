@@ -123,21 +123,23 @@ func (p *passage) end(err error) {
 	if p.in.Array {
 		b = endArray(b, p.in, f, p.last)
 	} else {
-		b = endEvents(b, p.in, f, p.last)
+		b = endEvents(b, p.in, f, p.last, p.reply.Watch.Events())
 	}
 	// A caller that left needs no end.
 	_ = p.out.to.write(b)
 }
 
-// endEvents puts an error behind events.
-func endEvents(b []byte, in *proxy.Inbound, f *fault.Error, last byte) []byte {
+// endEvents puts an error behind the events that were sent.
+func endEvents(b []byte, in *proxy.Inbound, f *fault.Error, last byte, sent int) []byte {
 	if last != '\n' {
 		b = append(b, '\n')
 	}
 	if in.Dialect != proxy.Ollama {
 		b = append(b, '\n')
 	}
-	enc := dialect.For(in.Dialect).NewEncoder(caller(in))
+	c := caller(in)
+	c.Sent = sent
+	enc := dialect.For(in.Dialect).NewEncoder(c)
 	b = enc.Event(b, &proxy.Event{Kind: proxy.EventError, Err: f})
 	return enc.Close(b)
 }

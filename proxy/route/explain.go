@@ -2,6 +2,8 @@ package route
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -134,6 +136,13 @@ func (w *work) nearest(model string) error {
 		for i := range x.models {
 			id := strings.ToLower(x.models[i].ID)
 			all = append(all, near{s.ID + "/" + x.models[i].ID, min(distance(whole, id), distance(bare, id))})
+		}
+	}
+	if len(model) <= maxName {
+		for _, own := range [...]iter.Seq[string]{maps.Keys(w.p.aliases), maps.Keys(w.t.groups)} {
+			for name := range own {
+				all = append(all, near{name, distance(whole, strings.ToLower(name))})
+			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b near) int { return cmp.Or(a.far-b.far, strings.Compare(a.name, b.name)) })

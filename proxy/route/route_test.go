@@ -128,6 +128,18 @@ func TestTheNearestNamesAreTold(t *testing.T) {
 	}
 }
 
+// TestOwnNamesAreNear: the user's aliases and groups are names too.
+func TestOwnNamesAreNear(t *testing.T) {
+	s := world([]string{"openai/a"}, map[string][]string{"openai": {"gpt-5", "o3"}})
+	table := Compile(loadConfig(t, "aliases.reviewer = \"gpt-5\"\n[groups.night-shift]\nmembers = [\"openai/o3\"]", nil), s.Inputs)
+	for model, want := range map[string]string{"reviewr": "reviewer, ", "NightShift": "night-shift, "} {
+		_, err := table.Decide(&Request{In: &proxy.Inbound{Model: model}, Asked: true}, nil)
+		if f := fault.As(err); f.Code != fault.UnknownModel || !strings.Contains(f.Message, "The nearest are "+want) {
+			t.Errorf("%s: got %v", model, err)
+		}
+	}
+}
+
 func TestNoGuessBeforeTheListsWereAskedFor(t *testing.T) {
 	s := world([]string{"mine/m"}, nil)
 	s.Asked = false
