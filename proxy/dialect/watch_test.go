@@ -196,3 +196,25 @@ func TestWatchLearnsFramesThatTellNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestOpensPlainly: what might be an error, or is no event yet, is read.
+func TestOpensPlainly(t *testing.T) {
+	for stream, want := range map[string]bool{
+		"data: {\"choices\":[]}\n\n":                                           true,
+		"event: message_start\ndata: {}\n\nevent: ping\nda":                    true,
+		"data: {\"choices\":[]}\n":                                             false,
+		"data: {\"choices\":[]}\r\n\r\n":                                       false,
+		"event: message_start\n\n":                                             false,
+		": waiting\n\n":                                                        false,
+		"data: {\"error\":{\"message\":\"busy\"}}\n\n":                         false,
+		"event: error\ndata: {}\n\n":                                           false,
+		"event: response.failed\ndata: {\"type\":\"response.failed\"}\n\n":     false,
+		"data: {\"choices\":[]}\n\ndata: {\"error\":{\"message\":\"busy\"}}\n": false,
+		"<!doctype html>\n\n":                                                  false,
+		"":                                                                     false,
+	} {
+		if got := OpensPlainly([]byte(stream)); got != want {
+			t.Errorf("%q: %t", stream, got)
+		}
+	}
+}
