@@ -92,8 +92,9 @@ type Reply struct {
 type Watch interface {
 	Feed(p []byte)
 	Usage() Usage
-	// Events is how many came.
-	Events() int
+	// Next is the number of the event that would come next, of those that count
+	// their events from 0.
+	Next() int
 	// End says how the stream stands: nil once it has ended well, else a
 	// *fault.Error; an error event of the provider's own is reported too, with
 	// sent true as the caller has seen it.
@@ -124,7 +125,8 @@ func (r *Reply) OnClose(f func()) {
 	}
 }
 
-// Close gives up the provider's connection. It may be called more than once.
+// Close is done with the provider's answer. It waits for nothing, and may be called
+// more than once.
 func (r *Reply) Close() {
 	if f := r.close; f != nil {
 		r.close = nil

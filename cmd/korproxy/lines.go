@@ -13,11 +13,15 @@ import (
 // small request costs. Records wait no longer than a moment.
 type lineWriter struct {
 	mu      sync.Mutex // guards what follows
-	w       io.Writer
 	waiting []waitingRecord
 	buf     []byte // lines
-	timer   *time.Timer
 	armed   bool
+
+	timer *time.Timer
+
+	writing sync.Mutex // guards w; taken before mu. Who only reads the ring does not wait for it
+	w       io.Writer
+	lines   []byte // being written
 }
 
 // waitingRecord is a record and what makes a line of it.
@@ -29,6 +33,7 @@ type waitingRecord struct {
 const (
 	lineDelay = 100 * time.Millisecond
 	mostLines = 100 // that wait
+	lineLimit = 32 << 10
 )
 
 func newLineWriter(w io.Writer) *lineWriter {
@@ -47,22 +52,27 @@ func (l *lineWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// take is for a record. One with a value that may change is not held up.
+// take is for a record. One with a value that may change is not held up; its
+// methods are called with mu held, and must not log.
 func (l *lineWriter) take(to slog.Handler, r slog.Record) {
+	if l.add(to, r) {
+		l.send()
+	}
+}
+
+// add says whether there is enough to be written at once.
+func (l *lineWriter) add(to slog.Handler, r slog.Record) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting = append(l.waiting, waitingRecord{to, r.Clone()})
-	switch {
-	case len(l.waiting) >= mostLines:
-		l.send()
-		return
-	case !constant(r):
+	if !constant(r) {
 		l.render()
 	}
 	if !l.armed {
 		l.armed = true
 		l.timer.Reset(lineDelay)
 	}
+	return len(l.waiting) >= mostLines || len(l.buf) >= lineLimit
 }
 
 // constant says whether a record is the same whenever it is written.
@@ -88,18 +98,24 @@ func (l *lineWriter) render() {
 	l.waiting = l.waiting[:0]
 }
 
-// send writes what was gathered. The caller holds mu.
+// send writes what was gathered.
 func (l *lineWriter) send() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
 	l.render()
-	// Nobody can be told that the log cannot be written.
-	_, _ = l.w.Write(l.buf)
-	l.buf = l.buf[:0]
+	l.buf, l.lines = l.lines[:0], l.buf
+	l.mu.Unlock()
+	if len(l.lines) > 0 {
+		// Nobody can be told that the log cannot be written.
+		_, _ = l.w.Write(l.lines)
+	}
 }
 
 func (l *lineWriter) flush() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.armed = false
+	l.mu.Unlock()
 	l.send()
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // mostLog is how long the log becomes before it is turned over: about twenty
@@ -38,34 +41,53 @@ func boundedLog(to io.Writer, path string) io.Writer {
 func (l *logFile) Write(p []byte) (int, error) {
 	n, err := l.f.Write(p)
 	if l.size += int64(n); l.size >= l.most {
-		// On a full disk the log goes on; it is tried again as much later.
-		_ = l.turnOver()
-		l.size = 0
+		l.size = l.turnOver()
 	}
 	return n, err
 }
 
-func (l *logFile) turnOver() error {
+// turnOver gives how long the log is then. Another daemon may write to it too, the
+// one that this one takes over from, and a person may have emptied it. On a full
+// disk the log goes on, and it is tried again as much later.
+func (l *logFile) turnOver() int64 {
+	st, err := l.f.Stat()
+	if err != nil {
+		return 0
+	}
+	if st.Size() < l.most {
+		return st.Size()
+	}
+	if l.keep(st.Size()) == nil {
+		_ = os.Truncate(l.path, 0) // by its name: on Windows a file opened to append to cannot be
+		_, _ = l.f.Seek(0, io.SeekStart)
+	}
+	return 0
+}
+
+// keep copies the end of the log.
+func (l *logFile) keep(size int64) error {
 	from, err := os.Open(l.path)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	old := l.path + ".1"
-	to, err := os.OpenFile(old+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	lines := bufio.NewReader(from)
+	if size > 2*l.most { // of an older version, which did not bound it
+		if _, err := from.Seek(-l.most, io.SeekEnd); err != nil {
+			return err
+		}
+		if _, err := lines.ReadBytes('\n'); err != nil {
+			return err
+		}
+	}
+	to, err := os.CreateTemp(filepath.Dir(l.path), filepath.Base(l.path)+".*") // of mode 0600
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(to, from)
-	if cerr := to.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(old+".new", old)
-	}
-	if err != nil {
-		_ = os.Remove(old + ".new") // what is left of it is of no use
+	defer os.Remove(to.Name()) // it is not there when all went well
+	_, err = io.Copy(to, lines)
+	if err = cmp.Or(err, to.Close()); err != nil {
 		return err
 	}
-	return os.Truncate(l.path, 0) // by its name: on Windows a file opened to append to cannot be
+	return os.Rename(to.Name(), l.path+".1")
 }

@@ -44,8 +44,10 @@ func TestTheLogIsTurnedOver(t *testing.T) {
 			t.Errorf("got %q, want %q", line, want)
 		}
 	}
-	if st, err := os.Stat(path + ".1"); err != nil || st.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
-		t.Errorf("%v, %v", st.Mode(), err)
+	if st, err := os.Stat(path + ".1"); err != nil {
+		t.Error(err)
+	} else if st.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/' {
+		t.Error(st.Mode())
 	}
 	if left, _ := filepath.Glob(path + "*"); len(left) != 2 {
 		t.Errorf("files: %q", left)
@@ -70,5 +72,44 @@ func TestOnlyTheLogIsTurnedOver(t *testing.T) {
 	var b bytes.Buffer
 	if boundedLog(&b, path) != &b {
 		t.Error("a buffer is")
+	}
+}
+
+// TestALogThatIsNotAsLongAsThought: another daemon has turned it over, or it comes
+// from a version that did not bound it.
+func TestALogThatIsNotAsLongAsThought(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "korproxy.log")
+	open := func(most int64) *logFile {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		l := boundedLog(f, path).(*logFile)
+		l.most = most
+		return l
+	}
+	a, b := open(120), open(120)
+	line := []byte("a line of some 30 characters.\n")
+	for range 3 {
+		_, _ = a.Write(line)
+	}
+	for range 4 {
+		_, _ = b.Write(line) // in front of which b saw nothing
+	}
+	kept, err := os.ReadFile(path + ".1")
+	if err != nil || len(kept) != 7*len(line) {
+		t.Fatalf("%d bytes, %v", len(kept), err)
+	}
+	_, _ = a.Write(line)
+	if again, _ := os.ReadFile(path + ".1"); len(again) != len(kept) || a.size != int64(len(line)) {
+		t.Errorf("a log of %d bytes was turned over", a.size)
+	}
+	if err := os.WriteFile(path, bytes.Repeat(line, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = open(120).Write(line)
+	if kept, _ := os.ReadFile(path + ".1"); len(kept) > 120 || !bytes.HasPrefix(kept, line) || len(kept) == 0 {
+		t.Errorf("%d bytes are kept: %q", len(kept), kept)
 	}
 }

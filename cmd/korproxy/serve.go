@@ -167,6 +167,7 @@ func (d *daemon) open(flags map[string]string, stop func()) error {
 			d.gateway.distress.Store(nil)
 			d.gateway.report(nil)
 			d.keepGood()
+			d.lines.catchUp() // what came before is of the level before
 			d.level.Set(levelOf(now.Config.Log.Level))
 			d.log.Info("the configuration was read again")
 		},
@@ -269,7 +270,7 @@ func (d *daemon) shutdown() {
 	ctx, cancel := secondSignal(limit)
 	defer cancel()
 	if n := d.server.Open(); n > 0 {
-		d.log.Info("stopping; open requests may end", "open", n, "within", limit)
+		d.log.Info("stopping; open requests may end", "open", n, "within", limit.String())
 	}
 	if err := d.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 		d.log.Warn("stopping", "error", err)

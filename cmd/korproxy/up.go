@@ -128,8 +128,11 @@ var lastWords = regexp.MustCompile(`(?m)^korproxy: (KP-[A-Z]+-\d{3}): (.+)$`)
 // tail gives the last lines that a log has gained.
 func tail(file string, from int64) string {
 	b, err := os.ReadFile(file)
-	if err != nil || from > int64(len(b)) {
+	if err != nil {
 		return ""
+	}
+	if from > int64(len(b)) { // it was turned over
+		from = 0
 	}
 	lines := strings.Split(strings.TrimSpace(string(b[from:])), "\n")
 	return strings.Join(lines[max(0, len(lines)-8):], "\n")

@@ -134,7 +134,7 @@ type Caller struct {
 	Created      int64  // unix seconds
 	Stream       bool
 	IncludeUsage bool
-	Sent         int // events of a stream that the caller has got before those of an Encoder
+	Next         int // number of the first event, in dialects that count them
 	// Array: a Gemini stream as one JSON array instead of SSE.
 	Array bool
 	// Generate: an Ollama /api/generate caller.

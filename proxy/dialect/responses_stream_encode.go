@@ -23,7 +23,7 @@ func (responsesCodec) NewEncoder(c *Caller) Encoder {
 	}
 	// The request's bytes are the caller's whole body and not kept.
 	kept := &Caller{ID: c.ID, Model: c.Model, Created: c.Created}
-	return &responsesEncoder{obj: responseObject{c: kept, settings: settings}, known: ownTools(callerTools(c)), keep: storing(c), seq: int64(c.Sent)}
+	return &responsesEncoder{obj: responseObject{c: kept, settings: settings}, known: ownTools(callerTools(c)), keep: storing(c), seq: int64(c.Next)}
 }
 
 // ownTools lets go of what of tools lies in the request's bytes.

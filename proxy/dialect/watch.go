@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/korproxy/korproxy/internal/fault"
 	"github.com/korproxy/korproxy/internal/jsondoc"
@@ -19,8 +20,9 @@ type Watch struct {
 	usage   proxy.Usage
 	last    []byte // the newest frame with usage, where counts are cumulative
 	frames  int
-	ended   bool // the terminal event came
-	finish  bool // a finish reason came, which is enough at the end of a connection
+	number  []byte // of the newest event, where events have one
+	ended   bool   // the terminal event came
+	finish  bool   // a finish reason came, which is enough at the end of a connection
 	failed  *fault.Error
 	broken  error
 	content bool
@@ -98,9 +100,12 @@ func (w *Watch) Usage() proxy.Usage {
 	return w.usage
 }
 
-// Events implements proxy.Watch.
-func (w *Watch) Events() int {
+// Next implements proxy.Watch.
+func (w *Watch) Next() int {
 	w.look()
+	if n, err := strconv.Atoi(string(w.number)); err == nil {
+		return n + 1
+	}
 	return w.frames
 }
 
@@ -139,6 +144,7 @@ var (
 	wordGeminiEnd   = []byte(`"finishReason"`)
 	wordGeminiBlock = []byte(`"blockReason"`)
 	wordOllamaDone  = []byte(`"done"`)
+	wordNumber      = []byte(`"sequence_number"`)
 	doneMark        = []byte("[DONE]")
 )
 
@@ -292,6 +298,9 @@ func (w *Watch) isError(data []byte) bool {
 func (w *Watch) responses(name, data []byte) {
 	if len(name) == 0 && w.doc.Reset(data) == nil {
 		name = []byte(w.doc.Root().Get("type").String()) // relays leave the event line out
+	}
+	if v := valueOf(data, wordNumber); v != nil {
+		w.number = append(w.number[:0], v[:len(v)-len(bytes.TrimLeft(v, "0123456789"))]...)
 	}
 	switch string(name) {
 	case "response.completed", "response.incomplete":

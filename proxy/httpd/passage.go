@@ -123,14 +123,14 @@ func (p *passage) end(err error) {
 	if p.in.Array {
 		b = endArray(b, p.in, f, p.last)
 	} else {
-		b = endEvents(b, p.in, f, p.last, p.reply.Watch.Events())
+		b = endEvents(b, p.in, f, p.last, p.reply.Watch.Next())
 	}
 	// A caller that left needs no end.
 	_ = p.out.to.write(b)
 }
 
 // endEvents puts an error behind the events that were sent.
-func endEvents(b []byte, in *proxy.Inbound, f *fault.Error, last byte, sent int) []byte {
+func endEvents(b []byte, in *proxy.Inbound, f *fault.Error, last byte, next int) []byte {
 	if last != '\n' {
 		b = append(b, '\n')
 	}
@@ -138,7 +138,7 @@ func endEvents(b []byte, in *proxy.Inbound, f *fault.Error, last byte, sent int)
 		b = append(b, '\n')
 	}
 	c := caller(in)
-	c.Sent = sent
+	c.Next = next
 	enc := dialect.For(in.Dialect).NewEncoder(c)
 	b = enc.Event(b, &proxy.Event{Kind: proxy.EventError, Err: f})
 	return enc.Close(b)

@@ -142,13 +142,13 @@ func TestUsageOfACallerThatLeft(t *testing.T) {
 // TestTheErrorBehindABrokenStreamHasTheNextNumber: clients of the Responses
 // dialect count its events.
 func TestTheErrorBehindABrokenStreamHasTheNextNumber(t *testing.T) {
-	const two = "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0}\n\nevent: response.in_progress\ndata: {\"type\":\"response.in_progress\",\"sequence_number\":1}\n\n"
+	const two = "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":1}\n\nevent: response.in_progress\ndata: {\"type\":\"response.in_progress\",\"sequence_number\":2}\n\n"
 	s := New(Options{Metrics: NewMetrics("0")})
 	in := &proxy.Inbound{Dialect: proxy.OpenAIResponses, Stream: true}
 	w := httptest.NewRecorder()
 	s.passStream(w, in, &proxy.Reply{Status: 200, Body: strings.NewReader(two), Watch: dialect.NewWatch(in.Dialect, "text/event-stream")}, &outcome{})
 	rest, ok := strings.CutPrefix(w.Body.String(), two)
-	if !ok || !strings.Contains(rest, `"sequence_number":2`) {
+	if !ok || !strings.Contains(rest, `"sequence_number":3`) {
 		t.Errorf("got %q behind the stream", rest)
 	}
 }

@@ -2,8 +2,6 @@ package route
 
 import (
 	"cmp"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 
@@ -139,10 +137,8 @@ func (w *work) nearest(model string) error {
 		}
 	}
 	if len(model) <= maxName {
-		for _, own := range [...]iter.Seq[string]{maps.Keys(w.p.aliases), maps.Keys(w.t.groups)} {
-			for name := range own {
-				all = append(all, near{name, distance(whole, strings.ToLower(name))})
-			}
+		for _, own := range w.t.Names(w.r) {
+			all = append(all, near{own.Name, distance(whole, strings.ToLower(own.Name))})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b near) int { return cmp.Or(a.far-b.far, strings.Compare(a.name, b.name)) })

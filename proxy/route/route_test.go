@@ -138,6 +138,11 @@ func TestOwnNamesAreNear(t *testing.T) {
 			t.Errorf("%s: got %v", model, err)
 		}
 	}
+	safe := Compile(loadConfig(t, "safe_mode = true\n[groups.night-shift]\nmembers = [\"openai/o3\"]", nil), s.Inputs)
+	_, err := safe.Decide(&Request{In: &proxy.Inbound{Model: "night-shift"}, Asked: true}, nil)
+	if f := fault.As(err); f.Code != fault.UnknownModel || strings.Contains(f.Message, "are night-shift") {
+		t.Errorf("in safe mode: got %v", err)
+	}
 }
 
 func TestNoGuessBeforeTheListsWereAskedFor(t *testing.T) {

@@ -16,20 +16,21 @@ const readSize = 4 << 10
 
 // source reads the events of a provider's stream.
 type source struct {
-	src     *watchedBody
-	buf     []byte
-	framer  dialect.Framer
-	dec     dialect.Decoder
-	back    *dialect.Return
-	usage   proxy.Usage
-	ahead   []proxy.Event     // read by prime, not yet given out
-	begun   bool              // something has been read
-	over    bool              // the stream has ended
-	ended   bool              // a Finish or an Error was given out
-	content bool              // something was given out that the caller will see
-	ends    func(proxy.Usage) // told at the end, may be nil
-	called  string            // the content type
-	other   *fault.Error      // what it is if no frame of it can be read: not a stream, as it is not called one
+	src      *watchedBody
+	buf      []byte
+	framer   dialect.Framer
+	dec      dialect.Decoder
+	back     *dialect.Return
+	usage    proxy.Usage
+	ahead    []proxy.Event     // read by prime, not yet given out
+	begun    bool              // something has been read
+	over     bool              // the stream has ended
+	ended    bool              // a Finish or an Error was given out
+	finished bool              // it was a Finish
+	content  bool              // something was given out that the caller will see
+	ends     func(proxy.Usage) // told at the end, may be nil
+	called   string            // the content type
+	other    *fault.Error      // what it is if no frame of it can be read: not a stream, as it is not called one
 
 	// The steps of an event's way, made once: a closure for each read would
 	// be garbage for each chunk.
@@ -62,7 +63,7 @@ func (s *source) pass(e *proxy.Event) error {
 		if s.ended {
 			return nil
 		}
-		s.ended = true
+		s.ended, s.finished = true, e.Kind == proxy.EventFinish
 	}
 	return s.yield(e)
 }
@@ -137,7 +138,9 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 			}
 		}
 		if ferr := s.framer.Feed(s.buf[:n], s.frame); ferr != nil {
-			s.src.told = err == nil && errors.Is(ferr, io.EOF)
+			if err == nil && s.finished && errors.Is(ferr, io.EOF) {
+				s.src.tells()
+			}
 			return s.finish(ferr)
 		}
 		if s.back.Done() {
@@ -160,7 +163,7 @@ func (s *source) read(yield func(*proxy.Event) error) error {
 // stream, or the error of the one who was given its events.
 func (s *source) finish(err error) error {
 	s.over = true
-	if !s.src.told { // else its end is waited for when the caller has got all
+	if !s.src.told { // else the Reply's end closes it
 		s.src.Close()
 	}
 	if s.ends != nil {

@@ -28,6 +28,7 @@ var (
 type watchdog struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	untie   func() bool // lets the exchange outlive its caller
 	idle    time.Duration
 	beats   atomic.Uint64 // bytes came so many times
 	waiting atomic.Bool   // a read is under way; while there is none, the silence is the caller's
@@ -44,8 +45,9 @@ type watchdog struct {
 const looks = 8
 
 func newWatchdog(parent context.Context, first, idle time.Duration) *watchdog {
-	ctx, cancel := context.WithCancelCause(parent)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	w := &watchdog{ctx: ctx, cancel: cancel, idle: idle}
+	w.untie = context.AfterFunc(parent, func() { cancel(context.Cause(parent)) })
 	if first > 0 {
 		w.timer = time.AfterFunc(first, func() { cancel(errFirstByte) })
 	}
@@ -85,6 +87,7 @@ func (w *watchdog) look() {
 
 // stop ends the watch and the request.
 func (w *watchdog) stop() {
+	w.untie()
 	w.cancel(nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +119,8 @@ type watchedBody struct {
 }
 
 // A connection is used again only if the answer on it was read to its end, which is
-// not always where it has no more to tell. That end is waited for, but not for long.
+// not always where it has no more to tell. That end is waited for when nobody waits
+// for the answer any more, but not for long.
 var endWait = 50 * time.Millisecond
 
 const endMost = 4 << 10
@@ -158,13 +162,23 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 func (b *watchedBody) Close() {
 	if b.told {
 		b.told = false
-		late := time.AfterFunc(endWait, b.dog.stop)
-		// What it fails with matters to nobody any more.
-		_, _ = io.CopyN(io.Discard, b.body, endMost)
-		late.Stop()
+		go b.drain(endWait)
+		return
 	}
 	b.dog.stop()
 	b.body.Close()
+}
+
+// tells notes that the answer has told all. Its end may come when the caller has
+// gone with it.
+func (b *watchedBody) tells() { b.told = b.dog.untie() }
+
+func (b *watchedBody) drain(wait time.Duration) {
+	late := time.AfterFunc(wait, b.dog.stop)
+	// What it fails with matters to nobody any more.
+	_, _ = io.CopyN(io.Discard, b.body, endMost)
+	late.Stop()
+	b.Close()
 }
 
 // networkFault names what went wrong on the way to or from a provider.
