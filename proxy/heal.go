@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -231,7 +232,14 @@ func (w *walk) left(ctx context.Context) error {
 	return callerLeft(ctx)
 }
 
+// ErrStopping is why the context of a request ends that the daemon does not wait
+// for any longer.
+var ErrStopping = errors.New("KorProxy is stopping")
+
 func callerLeft(ctx context.Context) error {
+	if err := context.Cause(ctx); errors.Is(err, ErrStopping) {
+		return fault.New(fault.ShuttingDown, "%w", err)
+	}
 	return &fault.Error{Code: fault.CallerLeft, Message: "the caller left", Err: context.Cause(ctx)}
 }
 

@@ -79,17 +79,28 @@ func TestOpenStreamsEndBeforeTheDaemon(t *testing.T) {
 	}
 }
 
+// TestDrainingIsBounded: a stream that takes longer ends with an error that says so.
 func TestDrainingIsBounded(t *testing.T) {
-	p := proxytest.NewProvider(t, good(proxytest.OpenAIChat, true).StallAt(behindFirstWord(proxytest.OpenAIChat)))
-	d := startDaemon(t, "[limits]\ndrain_timeout = \"100ms\"\n"+providerTOML("prov", "openai-chat", p))
-	path, body := ask(proxytest.OpenAIChat, "prov/m", true)
-	resp := d.open(t.Context(), http.MethodPost, path, []byte(body))
-	defer resp.Body.Close()
-	var got bytes.Buffer
-	readUntil(t, resp.Body, &got, "Hello")
-	d.stop()
-	if _, err := io.Copy(&got, resp.Body); err == nil {
-		t.Errorf("a stream that was cut looks complete: %s", &got)
+	for _, from := range []string{proxytest.OpenAIChat, proxytest.OpenAIResponses, proxytest.AnthropicMessages, proxytest.Gemini, proxytest.Ollama} {
+		t.Run(from, func(t *testing.T) {
+			p := proxytest.NewProvider(t, good(proxytest.OpenAIChat, true).StallAt(behindFirstWord(proxytest.OpenAIChat)))
+			d := startDaemon(t, "[limits]\ndrain_timeout = \"100ms\"\n"+providerTOML("prov", "openai-chat", p))
+			path, body := ask(from, "prov/m", true)
+			resp := d.open(t.Context(), http.MethodPost, path, []byte(body))
+			defer resp.Body.Close()
+			var got bytes.Buffer
+			readUntil(t, resp.Body, &got, "Hello")
+			d.stop()
+			if _, err := io.Copy(&got, resp.Body); err != nil {
+				t.Error(err)
+			}
+			if sum, err := proxytest.Summarize(from, got.Bytes()); err != nil || !strings.HasPrefix(sum.Error, "KorProxy was stopped") {
+				t.Errorf("got %+v, %v\n%s", sum, err, &got)
+			}
+			if log := d.Log.String(); strings.Contains(log, "not available") || !strings.Contains(log, "code=KP-HTTP-008") {
+				t.Errorf("the account is blamed, or nobody:\n%s", log)
+			}
+			gone(t, p.Seen()[0])
+		})
 	}
-	gone(t, p.Seen()[0])
 }

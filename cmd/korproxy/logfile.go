@@ -84,7 +84,7 @@ func (l *logFile) keep(size int64) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(to.Name()) // it is not there when all went well
+	defer func() { _ = os.Remove(to.Name()) }() // it is not there when all went well
 	_, err = io.Copy(to, lines)
 	if err = cmp.Or(err, to.Close()); err != nil {
 		return err

@@ -100,8 +100,8 @@ func TestTheFirstSignalDrainsAndTheSecondEnds(t *testing.T) {
 			if err := d.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.Copy(&got, resp.Body); err == nil {
-				t.Error("a stream that was cut looks complete")
+			if _, err := io.Copy(&got, resp.Body); err != nil || !strings.Contains(got.String(), "KorProxy was stopped") {
+				t.Errorf("a stream that was cut does not say so: %v\n%s", err, &got)
 			}
 		} else {
 			provider.Release()

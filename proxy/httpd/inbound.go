@@ -133,7 +133,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, out *outcome) {
 		in.Array = !strings.Contains("&"+in.Query+"&", "&alt=sse&")
 	}
 	w.Header()[headerClass] = classHeader[in.Class]
-	reply, err := s.Doer.Do(out.context(r), in)
+	reply, err := s.Doer.Do(s.context(out, r), in)
 	if err != nil {
 		refuse(err)
 		return

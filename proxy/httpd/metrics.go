@@ -106,7 +106,7 @@ func (s *Server) account(o *outcome) {
 	if r.Code != "" {
 		s.Metrics.faults.WithLabelValues(string(r.Code)).Inc()
 	}
-	if o.streams && r.Outcome != "left" && s.Health != nil {
+	if o.streams && r.Outcome != "left" && r.Code != fault.ShuttingDown && s.Health != nil {
 		s.Health.Note(o.in, o.candidate, o.fault)
 	}
 	s.Metrics.count(r)

@@ -83,6 +83,9 @@ type Server struct {
 	mu      sync.Mutex // guards what follows
 	servers []*http.Server
 
+	base context.Context // of all requests
+	cut  context.CancelCauseFunc
+
 	lasting time.Duration // how long a stream runs before its connection is taken over
 
 	// Of its own, as Shutdown waits for requests with mu held.
@@ -94,6 +97,7 @@ type Server struct {
 // New makes a Server. Serve starts it.
 func New(o Options) *Server {
 	s := &Server{Options: o, quiet: make(chan struct{}), items: dialect.NewItems(), lasting: lasting, taken: map[*hijacked]struct{}{}}
+	s.base, s.cut = context.WithCancelCause(context.Background())
 	s.callers = s.guarded(s.routes())
 	s.admin = s.recovered(s.onSocket())
 	return s
@@ -118,6 +122,7 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 		WriteTimeout:      stalled, // moved on by each write: a deadline left by one answer would cut the next on its connection
 		IdleTimeout:       set.KeepAlive,
 		MaxHeaderBytes:    256 << 10,
+		BaseContext:       func(net.Listener) context.Context { return s.base },
 		ConnContext:       withConn,
 		ConnState:         s.counted,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
@@ -136,8 +141,11 @@ func (s *Server) serve(l net.Listener, h http.Handler) error {
 	return err
 }
 
+// lastWords is how long what is cut off has to tell its caller so.
+const lastWords = time.Second
+
 // Shutdown refuses new requests with a 503 and lets those under way end until
-// ctx is done; what is still open then is cut.
+// ctx is done; what is still open then is cut, with an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.enter()
 	s.draining.Store(true)
@@ -145,6 +153,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	select {
 	case <-s.quiet:
 	case <-ctx.Done():
+		s.cut(proxy.ErrStopping)
+		select {
+		case <-s.quiet:
+		case <-time.After(lastWords):
+		}
 	}
 	s.closeTaken()
 	s.mu.Lock()

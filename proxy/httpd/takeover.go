@@ -41,11 +41,11 @@ type hijacked struct {
 // handler, and net/http cancels the request's own when the handler returns. Nothing
 // below asks for values of it, and to keep them would be to keep the router's,
 // which serve other requests by then.
-func (o *outcome) context(r *http.Request) context.Context {
+func (s *Server) context(o *outcome, r *http.Request) context.Context {
 	if o.conn == nil || !o.in.Stream {
 		return r.Context()
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(s.base)
 	o.cancel, o.untie = cancel, context.AfterFunc(r.Context(), cancel)
 	return ctx
 }

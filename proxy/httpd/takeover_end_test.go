@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/korproxy/korproxy/proxy"
 )
 
 func TestAParkedConnectionEnds(t *testing.T) {
@@ -65,12 +68,14 @@ func TestShutdownCutsInTheEnd(t *testing.T) {
 	go func() { down <- p.Shutdown(ctx) }()
 	p.until("draining", p.draining.Load)
 	cancel()
-	if b, err := io.ReadAll(resp.Body); err == nil || len(b) > 0 {
-		t.Errorf("a stream that was cut looks complete: %q", b)
+	if b, err := io.ReadAll(resp.Body); err != nil || !bytes.Contains(b, []byte(`"error"`)) {
+		t.Errorf("a stream that was cut does not say so: %q, %v", b, err)
 	}
-	<-a.ctx.Done()
+	if err := context.Cause(a.ctx); !errors.Is(err, proxy.ErrStopping) {
+		t.Errorf("the provider's request ended for %v", err)
+	}
 	<-down // an error only where net/http had connections too
-	c.ended("left")
+	c.ended("left") // to this provider each end of its context is the caller's
 }
 
 // TestARequestOfTheLastMoment: what came before its server ended is not answered,

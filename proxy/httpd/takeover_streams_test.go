@@ -130,7 +130,7 @@ func TestASignOfLifeMayComeFirst(t *testing.T) {
 		p.callers = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			in := &proxy.Inbound{ID: "1", Dialect: proxy.Gemini, Model: "translated", Stream: true, Tool: "test"}
 			out := &outcome{in: in, conn: connOf(r), began: time.Now(), fault: panicked}
-			out.reply, _ = p.do(out.context(r), in)
+			out.reply, _ = p.do(p.context(out, r), in)
 			pump := p.newPump(w, in, out.reply, out)
 			_ = pump.event(&proxy.Event{Kind: proxy.EventStart}) // of which Gemini's dialect says nothing
 			pump.ping()

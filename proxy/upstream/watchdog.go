@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/korproxy/korproxy/internal/fault"
+	"github.com/korproxy/korproxy/proxy"
 )
 
 // errFirstByte and errIdle are why a watchdog gave up a provider.
@@ -202,6 +203,8 @@ func networkFault(err error, host string) *fault.Error {
 		return wrap(fault.FirstByteTimeout, "no answer came in time from the provider")
 	case errors.Is(err, errIdle):
 		return wrap(fault.IdleTimeout, "the answer stalled at the provider")
+	case errors.Is(err, proxy.ErrStopping):
+		return fault.New(fault.ShuttingDown, "KorProxy was stopped before the answer had ended")
 	case errors.Is(err, context.Canceled):
 		return wrap(fault.CallerLeft, "the caller left before the provider answered")
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &squeeze):
