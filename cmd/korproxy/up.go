@@ -158,12 +158,17 @@ func (a *app) downCommand() *cobra.Command {
 			defer cancel()
 			tick := time.NewTicker(pollEvery)
 			defer tick.Stop()
-			for {
+			for told := false; ; {
 				select {
 				case <-tick.C:
-					if _, err := c.status(ctx); notRunning(err) && lockFree(p) {
+					st, err := c.status(ctx)
+					switch {
+					case notRunning(err) && lockFree(p):
 						a.say(map[string]string{"state": "stopped"}, "KorProxy has stopped")
 						return nil
+					case err == nil && st.Open > 0 && !told:
+						told = true
+						fmt.Fprintf(a.err, "waiting for open requests to end: %d\n", st.Open)
 					}
 				case <-ctx.Done():
 					return fault.New(fault.ShuttingDown, "KorProxy is still letting open requests end")

@@ -74,7 +74,7 @@ func TestShutdownCutsInTheEnd(t *testing.T) {
 	if err := context.Cause(a.ctx); !errors.Is(err, proxy.ErrStopping) {
 		t.Errorf("the provider's request ended for %v", err)
 	}
-	<-down // an error only where net/http had connections too
+	<-down          // an error only where net/http had connections too
 	c.ended("left") // to this provider each end of its context is the caller's
 }
 
