@@ -80,7 +80,7 @@ func (d *direct) send(req *http.Request, body *payload) (*http.Response, error) 
 		return nil, err
 	}
 	c := &directConn{Conn: conn, pool: d, address: address}
-	c.in = bufio.NewReaderSize(c, 4<<10)
+	c.in = bufio.NewReaderSize(c, 2<<10)
 	return c.exchange(req, body)
 }
 
